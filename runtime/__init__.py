@@ -1,0 +1,14 @@
+"""What every service needs to run: settings, connections, tokens, logs, metrics, and a way to start and stop.
+
+| file | its one concern |
+|---|---|
+| `settings.py` | the `LIVECOMMENTS_*` environment, read once into one frozen object |
+| `tokens.py` | who is speaking: JSON Web Tokens, issued and checked |
+| `credentials.py` | which token a request carries, and whether it may |
+| `jetstream.py` | NATS: the connection, streams, publishing, Direct Get |
+| `streams.py` | the streams of the shards: provisioning them, and the number of shards |
+| `postgres.py` | Postgres: a pool and a single connection, every option explicit |
+| `logs.py` | structured logs without tokens or texts |
+| `metrics.py` | a comment's milestones, counted |
+| `service.py` | a Quart app on uvicorn and uvloop: problems, health, metrics, starting and stopping |
+"""

@@ -1,0 +1,76 @@
+"""Which token a request carries, and whether it may.
+
+A token travels in `Authorization: Bearer` (which wins) or in the cookie `livecomments_token`; never in a query string
+(RFC 9700, section 4.3.2). A cookie comes along with requests that other sites' pages make, so with it an unsafe method
+needs an `Origin` from the list, and a safe one is refused when the browser says that it comes from another site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runtime.settings import Settings
+from runtime.tokens import Identity, Tokens
+from wire.problem import Refused
+
+COOKIE = "livecomments_token"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Credentials:
+    """Finds out who makes a request."""
+
+    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+        self._origins = frozenset(settings.origins)
+        self._public_read = settings.public_read
+        self._tokens = tokens
+
+    def speaker(self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str], video: str) -> Identity:
+        """Return who wants to change something on a video.
+
+        Raises `Refused`: `no_token`, `wrong_video`, `foreign_origin`.
+        """
+        identity = self._identity(method, headers, cookies)
+        if identity is None:
+            raise Refused("no_token")
+        identity.check_video(video)
+        return identity
+
+    def reader(
+        self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str], video: str
+    ) -> Identity | None:
+        """Return who wants to read a video; None for nobody in particular where reading is public.
+
+        A token that is sent is always checked: a bad one is never turned into an anonymous reader.
+        Raises `Refused`: `no_token`, `wrong_video`, `foreign_origin`.
+        """
+        identity = self._identity(method, headers, cookies)
+        if identity is None:
+            if not self._public_read:
+                raise Refused("no_token")
+            return None
+        identity.check_video(video)
+        return identity
+
+    def _identity(self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Identity | None:
+        authorization = headers.get("Authorization")
+        if authorization is not None:
+            scheme, _, token = authorization.partition(" ")
+            if scheme.lower() != "bearer":
+                raise Refused("no_token")
+            return self._tokens.check(token.strip())
+        cookie = cookies.get(COOKIE)
+        if cookie is None:
+            return None
+        self._check_origin(method, headers)
+        return self._tokens.check(cookie)
+
+    def _check_origin(self, method: str, headers: Mapping[str, str]) -> None:
+        origin = headers.get("Origin")
+        if origin is not None and origin not in self._origins:
+            raise Refused("foreign_origin")
+        if method in _SAFE_METHODS:
+            if headers.get("Sec-Fetch-Site") == "cross-site" and origin is None:
+                raise Refused("foreign_origin")
+        elif origin is None:
+            raise Refused("foreign_origin")

@@ -1,0 +1,66 @@
+"""Structured logs: JSON lines outside a terminal, readable in one.
+
+No log line ever holds a token, a comment's text or a password: callers log ids, numbers and counts, and the last step
+here drops the fields that would, whoever passes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from runtime.settings import Settings
+
+_NEVER_LOGGED: Final = frozenset({"token", "authorization", "cookie", "message", "text", "payload", "password", "dsn"})
+
+
+def get_logger(part: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a part."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(part=part)
+    return logger
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Send the logs of this process, and of the libraries it uses (warnings and worse), to standard error."""
+    level = getattr(logging, settings.log_level.upper())
+    shared: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _drop_secrets,
+    ]
+    renderer: list[structlog.types.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if sys.stderr.isatty()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_to_json)]
+    )
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def _drop_secrets(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name in _NEVER_LOGGED & fields.keys():
+        del fields[name]
+    return fields
+
+
+def _to_json(fields: Any, **_: Any) -> str:
+    return orjson.dumps(fields, default=str).decode()

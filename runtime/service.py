@@ -1,0 +1,200 @@
+"""A part of the cluster as a process: a Quart app on uvicorn and uvloop, with problems, health, metrics and an end.
+
+Every part has `/healthz` (the process runs), `/readyz` (it can do its work) and `/metrics` on its own port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+import uvicorn
+import uvloop
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException
+
+from runtime.logs import get_logger, set_up_logs
+from runtime.metrics import ANSWERS, LOOP_LAG, PART
+from runtime.settings import Settings, SettingsError
+from wire.message import MAX_BODY_BYTES
+from wire.problem import CONTENT_TYPE, Refused, problem_body
+
+BACKLOG: Final = 4096  # connections that may wait to be accepted
+STOP_GRACE_S: Final = 5  # for requests under way when the part stops
+LAG_INTERVAL_S: Final = 0.5
+
+_HTTP_PROBLEMS: Final = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "body_too_large"}
+
+
+class Service(Protocol):
+    """A part: what it serves, how it starts and stops, and whether it can do its work."""
+
+    name: str
+    app: Quart
+
+    async def start(self) -> None:
+        """Connect and begin; the port is not open yet."""
+
+    async def drain(self) -> None:
+        """End what is open, while the port still is."""
+
+    async def stop(self) -> None:
+        """Close connections; the port is closed."""
+
+    def not_ready(self) -> str | None:
+        """Return why the part cannot do its work, None when it can."""
+
+
+def problem_response(problem: Refused) -> Response:
+    """Return the answer that tells a client of a problem."""
+    response = Response(problem_body(problem.code), problem.status, content_type=CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers["Livecomments-Problem"] = problem.code
+    return response
+
+
+def make_app(name: str) -> Quart:
+    """Return an app in which every refusal and every failure becomes a problem document."""
+    app = Quart(name, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["BODY_TIMEOUT"] = 10
+    log = get_logger(name)
+
+    @app.errorhandler(Refused)
+    async def refused(problem: Refused) -> Response:
+        return problem_response(problem)
+
+    @app.errorhandler(HTTPException)
+    async def http_error(error: HTTPException) -> Response:
+        code = _HTTP_PROBLEMS.get(error.code or 500, "bad_request" if (error.code or 500) < 500 else "internal")
+        response = problem_response(Refused(code))
+        if error.code == 405:
+            response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        return response
+
+    @app.errorhandler(Exception)
+    async def failure(error: Exception) -> Response:
+        log.error("request failed", route=str(request.url_rule), exc_info=error)
+        return problem_response(Refused("internal"))
+
+    @app.after_request
+    async def finish(response: Response) -> Response:
+        code = response.headers.pop("Livecomments-Problem", "")
+        route = request.url_rule.rule if request.url_rule else "none"
+        ANSWERS.labels(route, str(response.status_code), code).inc()
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        return response
+
+    return app
+
+
+def run(make_service: Callable[[Settings], Service], settings: Settings, http: type | str = "httptools") -> None:
+    """Run a part until SIGTERM or SIGINT. `http` is the uvicorn protocol that serves it.
+
+    Raises `SettingsError` when the part cannot start, with one line that says why.
+    """
+    set_up_logs(settings)
+    service = make_service(settings)
+    listener = _listen(*settings.listen_address)
+    with contextlib.closing(listener):
+        uvloop.run(_serve(service, settings, listener, http))
+
+
+async def _serve(service: Service, settings: Settings, listener: socket.socket, http: type | str) -> None:
+    PART.info({"part": service.name})
+    log = get_logger(service.name)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    _add_health(service, stopping)
+    config = uvicorn.Config(
+        service.app,
+        http=http,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=STOP_GRACE_S,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+    server = _Server(config)
+    lag = asyncio.create_task(_measure_lag())
+    await service.start()
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    host, port = listener.getsockname()[:2]
+    log.info("serving", address=f"{host}:{port}")
+    await asyncio.wait({serving, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    log.info("stopping")
+    await service.drain()
+    server.should_exit = True
+    await serving
+    await service.stop()
+    lag.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its own signal handlers: a part ends its streams first, and then the server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _add_health(service: Service, stopping: asyncio.Event) -> None:
+    @service.app.get("/healthz")
+    async def healthz() -> Response:
+        return Response("ok\n", content_type="text/plain")
+
+    @service.app.get("/readyz")
+    async def readyz() -> Response:
+        reason = "stopping" if stopping.is_set() else service.not_ready()
+        if reason is None:
+            return Response("ok\n", content_type="text/plain")
+        return Response(f"{reason}\n", 503, content_type="text/plain")
+
+    @service.app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+async def _measure_lag() -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_INTERVAL_S
+        await asyncio.sleep(LAG_INTERVAL_S)
+        LOOP_LAG.observe(max(0.0, loop.time() - due))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = "the port is taken" if error.errno == errno.EADDRINUSE else error.strerror
+        raise SettingsError(f"cannot listen on {host}:{port}: {reason}; set another LIVECOMMENTS_LISTEN") from None
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener

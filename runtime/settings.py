@@ -1,0 +1,118 @@
+"""The `LIVECOMMENTS_*` environment, read once into one frozen object.
+
+Every limit is a number with its unit last in its name (rates are per second); 0 stands for "no limit" where the
+description says so. An unknown name with the prefix is refused, so that a misspelt limit is noticed at start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "LIVECOMMENTS_"
+MIN_SECRET_BYTES: Final = 32  # RFC 7518, section 3.2: a key of at least the hash's size for HS256
+
+Limit = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+class SettingsError(Exception):
+    """A setting is unknown, malformed or missing; the message says which and what to do."""
+
+
+class Settings(BaseSettings):
+    """All settings of all parts. Each part reads those it needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    # One machine (`livecomments up`).
+    port: int = Field(8080, ge=1, le=65535, description="public port of the gateway")
+    data_dir: Path = Field(Path(".data"), description="where the cluster keeps its data, secrets and cluster.json")
+    edges: int = Field(2, ge=1, le=16, description="edge processes")
+    guests: bool = Field(False, description="POST /guests gives anybody a token; `up` switches it on, for its page")
+
+    # Every part.
+    listen: str = Field("127.0.0.1:0", description="address:port on which a part serves")
+    shards: int = Field(4, ge=1, le=1024, description="shards; fixed when a cluster is born")
+    nats_url: str = Field("nats://127.0.0.1:4222", description="NATS servers, separated by commas")
+    nats_user: str = Field("livecomments", description="user at NATS")
+    nats_password_file: Path | None = Field(None, description="file with the password at NATS")
+    postgres_dsn: str = Field("postgresql://127.0.0.1:5432/livecomments", description="Postgres, without a password")
+    postgres_password_file: Path | None = Field(None, description="file with the password at Postgres")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    # Who may read and speak.
+    token_secret_file: Path | None = Field(None, description="file with the HS256 secret, at least 32 bytes")
+    issuer: str | None = Field(None, description="the only `iss` accepted")
+    audience: str | None = Field(None, description="the only `aud` accepted")
+    public_read: bool = Field(False, description="reading needs no token, and shared caches may keep pages")
+    origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins whose pages may use the cookie")
+    trusted_proxies: str = Field("127.0.0.1", description="addresses whose X-Forwarded-For is believed")
+
+    # Limits; 0 means none.
+    user_rate: Rate = Field(2, description="comments a second of one user on one video, in bursts of 10")
+    user_total_rate: Rate = Field(10, description="comments a second of one user on all videos")
+    video_rate: Rate = Field(0, description="comments a second on one video")
+    posts_per_address: Rate = Field(50, description="POSTs a second from one address")
+    duplicate_window_s: Rate = Field(0, description="the same text by the same user on a video is refused this long")
+    streams_per_address: Limit = Field(1000, description="open streams from one address, on one edge")
+    streams_per_user: Limit = Field(20, description="open streams of one user, on one edge")
+    streams_per_edge: Limit = Field(18000, description="open streams on one edge")
+    videos_per_edge: Limit = Field(20000, description="channels on one edge, snapshots included")
+
+    # The store.
+    archive_wait_ms: int = Field(250, ge=0, description="how long a POST waits for Postgres before it answers 202")
+    hold_s: float = Field(10, gt=0, description="how long a comment is held while JetStream is away, before 503")
+    keep_s: int = Field(3600, ge=1, description="how long JetStream keeps what is already in Postgres")
+    stream_bytes: int = Field(1024**3, ge=1024**2, description="bytes that one shard's stream may hold")
+    replicas: int = Field(1, ge=1, le=5, description="copies of each stream")
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+    def secret(self, name: str) -> str | None:
+        """Return what the file of the setting `name` holds, without the line's end; None when it is not set.
+
+        Raises `SettingsError` when the file cannot be read or is empty.
+        """
+        path: Path | None = getattr(self, name)
+        if path is None:
+            return None
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{PREFIX}{name.upper()}={path}: {error.strerror}") from None
+        if not text:
+            raise SettingsError(f"{PREFIX}{name.upper()}={path}: the file is empty")
+        return text
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        """Return `listen` as host and port. Raises `SettingsError` when it is not of that form."""
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise SettingsError(f"{PREFIX}LISTEN={self.listen}: must be address:port, like 127.0.0.1:9000")
+        return host.strip("[]"), int(port)
+
+
+def read_settings() -> Settings:
+    """Return the settings that the environment names. Raises `SettingsError`, one line for the first thing wrong."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; see 'livecomments settings'"
+            raise SettingsError(f"unknown setting {name}{hint}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{first['loc'][0]}".upper() if first["loc"] else PREFIX
+        raise SettingsError(f"{name}={os.environ.get(name, '')}: {first['msg']}") from None

@@ -1,0 +1,140 @@
+"""The streams of the shards: provisioning them, and the number of shards.
+
+The number of shards is fixed when a cluster is born: `shard = crc32(video) % shards` must stay what it is, or a
+video's comments would be looked for in the wrong place. Postgres keeps it, and each stream carries it in its metadata,
+so that parts that talk to NATS alone can check it too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncpg
+from nats.aio.client import Client
+
+from runtime import jetstream
+from runtime.jetstream import StoreError
+from runtime.settings import Settings, SettingsError
+from wire import subjects
+
+DUPLICATE_WINDOW_S: Final = 600  # how long an Idempotency-Key lives
+MAX_MESSAGE_BYTES: Final = 32 * 1024  # a comment has at most 8 KiB of body; names and headers come on top
+SET_ASIDE_BYTES: Final = 64 * 1024 * 1024
+SHARDS_KEY: Final = "livecomments-shards"
+
+_S_TO_NS: Final = 1_000_000_000
+_NO_STREAM: Final = 10059
+
+
+async def provision(
+    connection: Client, database: asyncpg.Connection, settings: Settings, done: Callable[[str], None]
+) -> None:
+    """Make every stream as it should be; a second run changes nothing. `done` is told each stream's name.
+
+    Raises `SettingsError` when the cluster was born with another number of shards, `StoreError` when JetStream refuses.
+    """
+    born_with = await database.fetchval(
+        "INSERT INTO cluster (shards) VALUES ($1) ON CONFLICT (only) DO UPDATE SET only = true RETURNING shards",
+        settings.shards,
+    )
+    if born_with != settings.shards:
+        raise SettingsError(
+            f"LIVECOMMENTS_SHARDS={settings.shards}: this cluster was born with {born_with} shards, and that is fixed"
+        )
+    for shard in range(settings.shards):
+        await _provision_shard(connection, database, settings, shard)
+        done(subjects.stream_name(shard))
+    await _create_or_update(connection, _set_aside_stream(settings))
+    done(subjects.SET_ASIDE_STREAM)
+
+
+async def check_shards(connection: Client, settings: Settings) -> None:
+    """Raise `SettingsError` when the streams are not there, or were made for another number of shards."""
+    answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(0)}")
+    if "error" in answer:
+        raise SettingsError("the streams are not there yet: run 'livecomments streams'")
+    born_with = answer["config"].get("metadata", {}).get(SHARDS_KEY)
+    if born_with != str(settings.shards):
+        raise SettingsError(
+            f"LIVECOMMENTS_SHARDS={settings.shards}: this cluster was born with {born_with} shards, and that is fixed"
+        )
+
+
+async def _provision_shard(connection: Client, database: asyncpg.Connection, settings: Settings, shard: int) -> None:
+    through = await database.fetchval("SELECT through FROM archive_position WHERE shard = $1", shard)
+    first = max(time.time_ns() // 1000, (through or 0) + 1)
+    config = await _create_or_update(connection, _shard_stream(settings, shard, first))
+    # The stream's own first number is where its archive begins: also when an earlier run ended right after creating
+    # it, and when a stream that was lost has been replaced by one that starts above every number known.
+    await database.execute(
+        """
+        INSERT INTO archive_position (shard, through) VALUES ($1, $2)
+        ON CONFLICT (shard) DO UPDATE SET through = greatest(archive_position.through, excluded.through)
+        """,
+        shard,
+        config["first_seq"] - 1,
+    )
+
+
+def _shard_stream(settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:
+    return {
+        "name": subjects.stream_name(shard),
+        "description": f"the comments of shard {shard}",
+        "subjects": [subjects.comments(shard, "*")],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",  # full: refuse, and never drop what was acknowledged
+        "max_bytes": settings.stream_bytes,
+        "max_age": 0,  # the archiver trims: messages must not expire before they are in Postgres
+        "max_msgs": -1,
+        "max_msgs_per_subject": -1,
+        "max_msg_size": MAX_MESSAGE_BYTES,
+        "max_consumers": -1,
+        "num_replicas": settings.replicas,
+        "duplicate_window": DUPLICATE_WINDOW_S * _S_TO_NS,
+        "allow_direct": True,
+        "allow_atomic": True,
+        "republish": {"src": subjects.comments(shard, "*"), "dest": subjects.live(shard, "{{wildcard(1)}}")},
+        "first_seq": first_seq,
+        "metadata": {SHARDS_KEY: str(settings.shards)},
+    }
+
+
+def _set_aside_stream(settings: Settings) -> dict[str, Any]:
+    return {
+        "name": subjects.SET_ASIDE_STREAM,
+        "description": "messages that Postgres cannot hold, for a person to look at",
+        "subjects": ["setaside.*"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "max_bytes": SET_ASIDE_BYTES,
+        "num_replicas": settings.replicas,
+        "duplicate_window": DUPLICATE_WINDOW_S * _S_TO_NS,
+        "metadata": {SHARDS_KEY: str(settings.shards)},
+    }
+
+
+async def _create_or_update(connection: Client, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the stream's configuration as it is now."""
+    name = wanted["name"]
+    answer = await jetstream.api(connection, f"STREAM.INFO.{name}")
+    if "error" in answer:
+        if answer["error"].get("err_code") != _NO_STREAM:
+            raise StoreError(f"{name}: {answer['error'].get('description')}")
+        answer = await jetstream.api(connection, f"STREAM.CREATE.{name}", wanted)
+    else:
+        now = answer["config"]
+        # The first number was fixed at creation; metadata holds the server's own entries as well.
+        changed = {key: value for key, value in wanted.items() if key not in ("first_seq", "metadata")}
+        if all(now.get(key, _DEFAULTS.get(key)) == value for key, value in changed.items()):
+            return dict(now)
+        answer = await jetstream.api(connection, f"STREAM.UPDATE.{name}", {**now, **changed})
+    if "error" in answer:
+        raise StoreError(f"{name}: {answer['error'].get('description')}")
+    return dict(answer["config"])
+
+
+_DEFAULTS: Final = {"max_age": 0}

@@ -1,0 +1,14 @@
+"""What one part says and another hears. Pure: no I/O, no clock, no settings.
+
+| file | its one concern |
+|---|---|
+| `number.py` | the number of a comment: id, cursor, SSE id and key at once |
+| `video.py` | video ids and the shard that a video belongs to |
+| `subjects.py` | names of streams and subjects in NATS |
+| `headers.py` | headers of a stored comment, and its message id |
+| `message.py` | which texts may be said |
+| `comment.py` | the comment: as stored in JetStream, as an SSE event, as JSON in a page |
+| `sse.py` | the event stream: writing it and reading it |
+| `page.py` | a page of history: what may be asked for |
+| `problem.py` | every refusal: its code, its status, its body |
+"""

@@ -1,0 +1,75 @@
+"""Every refusal: its code, its status and its body.
+
+Bodies are RFC 9457 `application/problem+json` with a stable `code`. Nothing internal is ever in one: a problem is told
+by its code and one of the sentences below.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+# code: (status, the sentence that tells a client what to do)
+PROBLEMS: Final[dict[str, tuple[int, str]]] = {
+    "bad_video": (400, "A video id is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'."),
+    "not_json": (400, 'The body must be JSON in UTF-8, like {"message": "hello"}.'),
+    "message_missing": (400, 'The body must be an object with a string "message".'),
+    "message_blank": (400, "The message is empty or only white space."),
+    "message_too_long": (400, "The message is longer than 500 characters."),
+    "message_characters": (400, "The message holds control characters; only TAB and line feed are allowed."),
+    "bad_key": (400, "Idempotency-Key must be 1 to 64 printable ASCII characters."),
+    "bad_cursor": (400, "cursor must be the id of a comment: a decimal number."),
+    "bad_limit": (400, "limit must be a whole number from 1 to 100."),
+    "bad_sort": (400, "sort must be 'asc' or 'desc'."),
+    "bad_time": (400, "at must be a time in milliseconds since 1970, and goes without cursor."),
+    "bad_name": (400, "A guest's name is 1 to 40 characters without controls."),
+    "bad_request": (400, "The request could not be understood."),
+    "no_token": (401, "A valid token is needed: send 'Authorization: Bearer <token>'."),
+    "wrong_video": (403, "This token is not good for this video."),
+    "foreign_origin": (403, "Requests with the cookie are only accepted from this service's own pages."),
+    "not_found": (404, "There is nothing at this address."),
+    "method_not_allowed": (405, "This address does not take that method."),
+    "too_slow": (408, "The request took too long to arrive."),
+    "body_too_large": (413, "The body is larger than 8 KiB."),
+    "not_json_type": (415, "Content-Type must be application/json."),
+    "too_many": (429, "Too many comments; wait as long as Retry-After says."),
+    "too_many_streams": (429, "Too many streams are open; close one, or wait as long as Retry-After says."),
+    "same_message": (429, "The same message was just posted; wait as long as Retry-After says."),
+    "internal": (500, "Something went wrong on our side."),
+    "bad_gateway": (502, "The service did not answer properly; try again as Retry-After says."),
+    "not_stored": (503, "Not stored, or not known to be: repeat with the same Idempotency-Key as Retry-After says."),
+    "store_full": (503, "The store is full: repeat with the same Idempotency-Key as Retry-After says."),
+    "unavailable": (503, "The service is not available for the moment; try again as Retry-After says."),
+    "gateway_timeout": (504, "The service did not answer in time; try again as Retry-After says."),
+}
+
+# What Retry-After says, in whole seconds, where the refusal itself does not know better.
+DEFAULT_RETRY_AFTER_S: Final = {429: 1, 502: 1, 503: 2, 504: 2}
+
+
+class Refused(Exception):  # noqa: N818  a refusal is an answer, not an error of the program
+    """A request is refused with the problem `code`, one of `PROBLEMS`."""
+
+    def __init__(self, code: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status, self.detail = PROBLEMS[code]
+        self.retry_after_s = retry_after_s if retry_after_s is not None else DEFAULT_RETRY_AFTER_S.get(self.status)
+
+
+def problem_body(code: str) -> bytes:
+    """Return the body for a problem: `{"type", "title", "status", "code", "detail"}` (RFC 9457, section 3)."""
+    status, detail = PROBLEMS[code]
+    return orjson.dumps(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "code": code,
+            "detail": detail,
+        }
+    )

@@ -1,0 +1,55 @@
+"""Names of streams and subjects in NATS. A shard `S` is a number, a video `V` is a video id (no dot, no wildcard).
+
+| subject | who says it | what |
+|---|---|---|
+| `comments.S.V` | writer | a comment, stored by the stream `comments-S` |
+| `live.S.V` | JetStream | the stored comment again, with its number |
+| `stored.S` | writer | "numbers up to here are stored": wakes the archiver |
+| `archived.S` | archiver | "numbers up to here are in Postgres" |
+| `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
+| `history.S` | edge, asking history | the part of a replay that JetStream no longer keeps |
+"""
+
+from __future__ import annotations
+
+SET_ASIDE_STREAM = "setaside"
+
+
+def stream_name(shard: int) -> str:
+    """Return the name of the stream that stores a shard."""
+    return f"comments-{shard}"
+
+
+def comments(shard: int, video: str) -> str:
+    """Return the subject on which a comment is stored."""
+    return f"comments.{shard}.{video}"
+
+
+def live(shard: int, video: str) -> str:
+    """Return the subject on which JetStream republishes a stored comment."""
+    return f"live.{shard}.{video}"
+
+
+def stored(shard: int) -> str:
+    """Return the subject on which a writer says how far a shard is stored."""
+    return f"stored.{shard}"
+
+
+def archived(shard: int) -> str:
+    """Return the subject on which the archiver says how far a shard is in Postgres."""
+    return f"archived.{shard}"
+
+
+def set_aside(shard: int) -> str:
+    """Return the subject for messages of a shard that Postgres cannot hold."""
+    return f"setaside.{shard}"
+
+
+def history(shard: int) -> str:
+    """Return the subject on which history answers for a shard."""
+    return f"history.{shard}"
+
+
+def video_of(subject: str) -> str:
+    """Return the video of a `comments.S.V` or `live.S.V` subject."""
+    return subject.rsplit(".", 1)[1]
