@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     nats_password_file: Path | None = Field(None, description="file with the password at NATS")
     postgres_dsn: str = Field("postgresql://127.0.0.1:5432/livecomments", description="Postgres, without a password")
     postgres_password_file: Path | None = Field(None, description="file with the password at Postgres")
+    archiver_password_file: Path | None = Field(None, description="`migrate` gives the archiver's role this password")
+    history_password_file: Path | None = Field(None, description="`migrate` gives history's role this password")
+    web_dir: Path | None = Field(None, description="folder of the page that history serves; none: no page")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     # Who may read and speak.
