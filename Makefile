@@ -1,0 +1,42 @@
+# One command for each thing a person does. `make` alone says which there are.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench-latency lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+run: ## set up .venv if needed, and run the whole system at http://127.0.0.1:8080 until Ctrl-C
+	@requirements/set-up run && exec .venv/bin/livecomments up
+
+test: ## set up what tests need, and run them all (ARGS="-k words" for some)
+	@requirements/set-up dev && requirements/chromium
+	@exec .venv/bin/python -m pytest $(ARGS)
+
+check: ## lint, formatting, types and layout
+	@requirements/set-up dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/layout
+
+format: ## let ruff put the code into shape
+	@requirements/set-up dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
+	@requirements/set-up run && exec .venv/bin/python -m bench.latency $(ARGS)
+
+# The locks name no registry, and no folder of the machine that wrote them.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
+
+lock: ## write requirements/*.txt anew after a change in pyproject.toml (UPGRADE=1: with the newest versions)
+	@requirements/set-up dev
+	$(COMPILE) pyproject.toml requirements/build.in --output-file requirements/run.txt
+	$(COMPILE) --extra dev pyproject.toml requirements/build.in -c requirements/run.txt --output-file requirements/dev.txt
+
+clean: ## remove what can be made again; the cluster's data in .data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist test-artefacts bench-results
+	find . -name __pycache__ -not -path './.data/*' -prune -exec rm -rf {} +
