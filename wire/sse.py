@@ -45,7 +45,9 @@ class Event:
 class EventParser:
     """Reads an event stream as it comes in, in pieces of any size. Lines end with LF, CR LF or CR.
 
-    `retry_ms` and `last_id` hold what the stream said last. Raises `ValueError` when an event does not end.
+    `retry_ms` and `last_id` hold what the stream said last; an id counts once its event has come whole, so that a
+    client that comes back with `last_id` is sent an event again that broke off. Raises `ValueError` when an event does
+    not end.
     """
 
     def __init__(self) -> None:
@@ -53,6 +55,7 @@ class EventParser:
         self.last_id = ""
         self._rest = b""
         self._started = False
+        self._id = ""
         self._name = ""
         self._data: list[str] = []
 
@@ -75,11 +78,11 @@ class EventParser:
         for line in lines:
             if line:
                 self._field(line)
-            elif self._data:
+                continue
+            self.last_id = self._id
+            if self._data:
                 events.append(Event(self._name or "message", "\n".join(self._data), self.last_id))
-                self._name, self._data = "", []
-            else:
-                self._name = ""
+            self._name, self._data = "", []
         return events
 
     def _field(self, line: bytes) -> None:
@@ -91,7 +94,7 @@ class EventParser:
             case b"event":
                 self._name = value
             case b"id" if "\0" not in value:
-                self.last_id = value
+                self._id = value
             case b"retry" if value.isascii() and value.isdigit():
                 self.retry_ms = int(value)
             case _:
