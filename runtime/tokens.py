@@ -21,10 +21,16 @@ LEEWAY_S: Final = 10
 MAX_TOKEN_BYTES: Final = 8 * 1024
 MAX_CACHED_TOKENS: Final = 20_000
 MAX_FOLLOWING: Final = 1_000
+MAX_USER_ID_CHARACTERS: Final = 128
 
 Role = Literal["viewer", "moderator", "host"]
 
-_SUBJECT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
+_SUBJECT = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MAX_USER_ID_CHARACTERS}}}")
+
+
+def is_user_id(text: str) -> bool:
+    """Return whether a text may be a user id, or a user's name: 1 to 128 characters without controls."""
+    return _SUBJECT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,9 @@ def _identity(claims: dict[str, Any]) -> Identity:
     """Raises `ValueError` for a claim of the wrong form."""
     user_id, name, role = claims["sub"], claims.get("name"), claims.get("role", "viewer")
     videos, following = claims.get("videos"), claims.get("following", [])
-    if not isinstance(user_id, str) or not _SUBJECT.fullmatch(user_id):
+    if not isinstance(user_id, str) or not is_user_id(user_id):
         raise ValueError("sub")
-    if name is not None and (not isinstance(name, str) or not _SUBJECT.fullmatch(name)):
+    if name is not None and (not isinstance(name, str) or not is_user_id(name)):
         raise ValueError("name")
     if role not in ("viewer", "moderator", "host"):
         raise ValueError("role")
