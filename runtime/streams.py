@@ -36,7 +36,7 @@ async def provision(
     Raises `SettingsError` when the cluster was born with another number of shards, `StoreError` when JetStream refuses.
     """
     born_with = await database.fetchval(
-        "INSERT INTO cluster (shards) VALUES ($1) ON CONFLICT (only) DO UPDATE SET only = true RETURNING shards",
+        "INSERT INTO cluster (shards) VALUES ($1) ON CONFLICT (one_row) DO UPDATE SET one_row = true RETURNING shards",
         settings.shards,
     )
     if born_with != settings.shards:

