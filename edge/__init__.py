@@ -1,0 +1,26 @@
+"""The edge: keeps viewers' streams open, and writes each comment to all of them.
+
+A comment's way through these files: `feed` hears it from NATS, `intake` finds out whether one before it is missing,
+`channel` appends it to the `ring` and, when the `pacer` lets it, writes one shared piece of bytes to every `viewer`.
+
+| file | its one concern |
+|---|---|
+| `app.py` | the service: its routes, its start and its end |
+| `channels.py` | which videos have a channel here: opened with the first viewer, let go after the last |
+| `feed.py` | the live copies of one video, in order and without a gap |
+| `intake.py` | what to do with one live copy |
+| `frames.py` | a stored message as the bytes that viewers get |
+| `ring.py` | the newest comments of a video, in memory |
+| `channel.py` | one video: its ring, its viewers, and the writing to all of them |
+| `pacer.py` | how long a channel rests between two writes |
+| `viewer.py` | one viewer: a position in the ring, and somewhere to write to |
+| `handover.py` | a viewer's connection, taken over from the HTTP server |
+| `streamed.py` | a viewer on a server that cannot hand over: an ordinary streamed response |
+| `joining.py` | from a position to live: the replay that goes before |
+| `replays.py` | the part of a video between two numbers, out of JetStream or history |
+| `probe.py` | lost last messages of quiet videos, found by asking |
+| `sweep.py` | heartbeats, stalled viewers, expired tokens |
+| `snapshot.py` | the newest comments as one document, for those who poll |
+| `limits.py` | how many streams an address, a user and this edge may have |
+| `metrics.py` | what this edge counts |
+"""

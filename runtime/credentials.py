@@ -7,7 +7,7 @@ needs an `Origin` from the list, and a safe one is refused when the browser says
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Protocol
 
 from runtime.settings import Settings
 from runtime.tokens import Identity, Tokens
@@ -15,6 +15,13 @@ from wire.problem import Refused
 
 COOKIE = "livecomments_token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Fields(Protocol):
+    """The headers or the cookies of a request, of whichever library."""
+
+    def get(self, key: str, /) -> str | None:
+        """Return a field's value, None when the request has none."""
 
 
 class Credentials:
@@ -25,7 +32,7 @@ class Credentials:
         self._public_read = settings.public_read
         self._tokens = tokens
 
-    def speaker(self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str], video: str) -> Identity:
+    def speaker(self, method: str, headers: Fields, cookies: Fields, video: str) -> Identity:
         """Return who wants to change something on a video.
 
         Raises `Refused`: `no_token`, `wrong_video`, `foreign_origin`.
@@ -36,9 +43,7 @@ class Credentials:
         identity.check_video(video)
         return identity
 
-    def reader(
-        self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str], video: str
-    ) -> Identity | None:
+    def reader(self, method: str, headers: Fields, cookies: Fields, video: str) -> Identity | None:
         """Return who wants to read a video; None for nobody in particular where reading is public.
 
         A token that is sent is always checked: a bad one is never turned into an anonymous reader.
@@ -52,7 +57,7 @@ class Credentials:
         identity.check_video(video)
         return identity
 
-    def _identity(self, method: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Identity | None:
+    def _identity(self, method: str, headers: Fields, cookies: Fields) -> Identity | None:
         authorization = headers.get("Authorization")
         if authorization is not None:
             scheme, _, token = authorization.partition(" ")
@@ -65,7 +70,7 @@ class Credentials:
         self._check_origin(method, headers)
         return self._tokens.check(cookie)
 
-    def _check_origin(self, method: str, headers: Mapping[str, str]) -> None:
+    def _check_origin(self, method: str, headers: Fields) -> None:
         origin = headers.get("Origin")
         if origin is not None and origin not in self._origins:
             raise Refused("foreign_origin")

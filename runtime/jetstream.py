@@ -271,6 +271,12 @@ class Reader:
         number: int = answer["message"]["seq"]
         return number
 
+    async def newest_of_shard(self, shard: int) -> int:
+        """Return the newest number of a shard's stream, 0 when it is empty. A replica may lag behind its leader."""
+        request = orjson.dumps({"last_by_subj": subjects.comments(shard, "*")})
+        reply = await _request(self._connection, f"$JS.API.DIRECT.GET.{subjects.stream_name(shard)}", request)
+        return int((reply.headers or {}).get(headers.SEQUENCE, "0"))
+
     async def state(self, shard: int) -> StreamState:
         """Return the first and last number of a shard's stream. Raises `StoreAwayError`, `StreamMissingError`."""
         answer = await api(self._connection, f"STREAM.INFO.{subjects.stream_name(shard)}")

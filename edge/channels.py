@@ -1,0 +1,70 @@
+"""Which videos have a channel here: opened with the first viewer, let go some seconds after the last."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from nats.aio.client import Client
+
+from edge.channel import Channel
+from edge.feed import Feed
+from edge.metrics import VIDEOS
+from edge.pacer import Pacer
+from edge.replays import Replays
+from wire.video import shard_of
+
+LINGER_S: Final = 10.0  # a channel is kept this long without viewers: one who reloads the page finds its ring
+
+
+@dataclass(slots=True)
+class OpenVideo:
+    """A video with a channel here."""
+
+    channel: Channel
+    feed: Feed
+    claims: int = 0  # viewers, and those on the way to becoming one
+    letting_go: asyncio.TimerHandle | None = None
+
+
+class Channels:
+    """The videos of this edge."""
+
+    def __init__(self, connection: Client, replays: Replays, shards: int, limit: int) -> None:
+        self.open: dict[str, OpenVideo] = {}
+        self._connection = connection
+        self._replays = replays
+        self._shards = shards
+        self._limit = limit
+        self._pacer = Pacer()
+        self._loop = asyncio.get_running_loop()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def claim(self, video: str) -> OpenVideo | None:
+        """Return a video, opened if need be; None when this edge has as many as it may. Every claim is released."""
+        held = self.open.get(video)
+        if held is None:
+            if self._limit and len(self.open) >= self._limit:
+                return None
+            channel = Channel(shard_of(video, self._shards), video, self._pacer)
+            held = self.open[video] = OpenVideo(channel, Feed(channel, self._connection, self._replays))
+            VIDEOS.set(len(self.open))
+        held.claims += 1
+        if held.letting_go is not None:
+            held.letting_go.cancel()
+            held.letting_go = None
+        return held
+
+    def release(self, held: OpenVideo) -> None:
+        """Give a claim back. After the last one the video is let go, unless somebody comes soon."""
+        held.claims -= 1
+        if held.claims == 0:
+            held.letting_go = self._loop.call_later(LINGER_S, self._let_go, held)
+
+    def _let_go(self, held: OpenVideo) -> None:
+        del self.open[held.channel.video]
+        VIDEOS.set(len(self.open))
+        task = self._loop.create_task(held.feed.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

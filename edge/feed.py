@@ -1,0 +1,188 @@
+"""The live copies of one video: subscribed, checked for gaps, and appended to its channel in order.
+
+Subscribe first, then ask for the newest number, then replay: the other order loses what is stored in between
+(dunglas/mercure#178).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from edge.channel import Channel
+from edge.intake import Verdict, judge
+from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
+from edge.replays import Message, Replays
+from runtime.jetstream import StoreError, stored_message
+from runtime.logs import get_logger
+from runtime.metrics import PUBLISHED
+from wire import headers, sse, subjects
+
+MAX_WAITING: Final = 10_000  # copies kept while a gap below them is filled; above that they are read again instead
+RETRY_S: Final = 0.25
+PENDING_COPIES: Final = 65_536  # in nats-py, between the socket and this file; lost copies are found as a gap
+PENDING_BYTES: Final = 64 * 1024 * 1024
+
+_log = get_logger("edge")
+
+
+class Feed:
+    """Keeps one channel fed. `newest` is the newest number that the channel has, or that it begins above."""
+
+    def __init__(self, channel: Channel, connection: Client, replays: Replays) -> None:
+        self.channel = channel
+        self.newest = 0
+        self.newest_is_known = False  # False: the stream held nothing of the video, and history could not be asked
+        self.heard_at = 0.0  # the loop's time at which the last copy came in, or the feed was opened
+        self.was_asked_for = False  # since it was opened, whether copies were lost (see `probe.py`)
+        self._connection = connection
+        self._replays = replays
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = self._loop.create_task(self._open())
+        self._waiting: list[Message] = []
+        self._waiting_previous: list[int] = []
+        self._wanted = 0  # a gap is to be filled up to this number
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the ring holds everything above its floor, up to the newest number."""
+        return self._opened.done() and self._task is None
+
+    async def opened(self) -> None:
+        """Wait until the feed has begun, and no gap is being filled."""
+        await asyncio.shield(self._opened)
+        while self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def close(self) -> None:
+        """Unsubscribe."""
+        if self._task is not None:
+            self._task.cancel()
+        if not self._opened.done():
+            self._opened.cancel()
+        if self._subscription is not None:
+            # Without a connection there is no subscription at the server either.
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await self._subscription.unsubscribe()
+
+    def reach(self, number: int) -> None:
+        """See to it that the channel gets everything up to `number`, which is known to be stored."""
+        if number > max(self.newest, self._wanted):
+            GAPS_FOUND.inc()
+            self._wanted = number
+            self._fill_soon()
+
+    async def _open(self) -> None:
+        subject = subjects.live(self.channel.shard, self.channel.video)
+        while True:
+            try:
+                if self._subscription is None:
+                    self._subscription = await self._connection.subscribe(
+                        subject,
+                        cb=self._heard,
+                        pending_msgs_limit=PENDING_COPIES,
+                        pending_bytes_limit=PENDING_BYTES,
+                    )
+                await self._connection.flush(2)  # from here on the server knows of the subscription
+                newest = await self._replays.newest(self.channel.shard, self.channel.video)
+                break
+            except (nats.errors.Error, OSError, StoreError) as error:
+                _log.warning("cannot open a video yet", video=self.channel.video, reason=str(error))
+                await asyncio.sleep(RETRY_S)
+        self.newest_is_known = newest is not None
+        self.newest = newest or 0
+        self.channel.begin(self.newest)
+        self.heard_at = self._loop.time()
+        self._task = None
+        self._opened.set_result(None)
+        self._take_waiting()
+
+    async def _heard(self, message: Msg) -> None:
+        try:
+            stored = stored_message(message)
+            previous = int((message.headers or {}).get(headers.LAST_SEQUENCE, "0"))
+        except (KeyError, ValueError):
+            UNREADABLE.inc()
+            return
+        PUBLISHED.inc()
+        self.heard_at = self._loop.time()
+        self._take(Message(stored.number, stored.kind, stored.posted_ms, stored.payload), previous)
+
+    def _take(self, message: Message, previous: int) -> None:
+        if self._task is not None:
+            self._wait(message, previous)
+            return
+        match judge(self.newest, message.number, previous):
+            case Verdict.APPEND:
+                self._append(message)
+            case Verdict.FILL:
+                self._wait(message, previous)
+                self.reach(message.number - 1 if previous == 0 else previous)
+            case Verdict.DROP:
+                pass
+
+    def _append(self, message: Message) -> None:
+        self.newest = message.number
+        self.channel.append(message.number, message.frame(), message.posted_ms)
+
+    def _wait(self, message: Message, previous: int) -> None:
+        self._waiting.append(message)
+        self._waiting_previous.append(previous)
+        if len(self._waiting) > MAX_WAITING:
+            self._wanted = max(self._wanted, message.number)
+            self._waiting.clear()
+            self._waiting_previous.clear()
+
+    def _take_waiting(self) -> None:
+        waiting = list(zip(self._waiting, self._waiting_previous, strict=True))
+        self._waiting.clear()
+        self._waiting_previous.clear()
+        for message, previous in waiting:
+            self._take(message, previous)
+        if self._wanted > self.newest:
+            self._fill_soon()
+
+    def _fill_soon(self) -> None:
+        if self._task is None:
+            self._task = self._loop.create_task(self._fill())
+
+    async def _fill(self) -> None:
+        """Fetch what is missing, for as long as it takes, and go on with what came in meanwhile."""
+        while self._wanted > self.newest:
+            wanted = self._wanted
+            try:
+                part = await self._replays.part(self.channel.shard, self.channel.video, self.newest, wanted)
+            except StoreError as error:
+                _log.warning("a gap cannot be filled yet", video=self.channel.video, reason=str(error))
+                await asyncio.sleep(RETRY_S)
+                continue
+            missing = part.missing
+            for message in part.messages:
+                if missing is not None and message.number > missing[1]:
+                    self._tell_missing(missing)
+                    missing = None
+                if message.number > self.newest:
+                    self._append(message)
+            if missing is not None:
+                self._tell_missing(missing)
+            self.newest = max(self.newest, wanted)
+            GAPS_FILLED.inc()
+        self._task = None
+        self._take_waiting()
+
+    def _tell_missing(self, missing: tuple[int, int]) -> None:
+        """Tell the viewers which part cannot be had, in its place in the order."""
+        GAPS_LEFT.inc()
+        first, last = missing
+        _log.error("comments cannot be had", video=self.channel.video, first=first, last=last)
+        told = {"resumed": True, "replayed": 0, "complete": False, "from": str(first), "to": str(last)}
+        self.newest = max(self.newest, last)
+        self.channel.append(last, sse.named_event("sync", told, last), 0)

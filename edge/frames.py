@@ -1,0 +1,26 @@
+"""A stored message as the bytes that viewers get. Encoded once for all of an edge's viewers."""
+
+from __future__ import annotations
+
+from edge.metrics import UNREADABLE
+from runtime.logs import get_logger
+from wire import sse
+from wire.comment import COMMENT_KIND, event_data
+
+_log = get_logger("edge")
+
+
+def frame(number: int, kind: str | None, posted_ms: int, payload: bytes) -> bytes:
+    """Return the event of a message; empty for one that there is nothing to show of.
+
+    A kind that this version does not know, and a payload that no writer has written, still take their place in the
+    order of numbers: a viewer's position moves past them.
+    """
+    if kind is not None and kind != COMMENT_KIND:
+        return b""
+    try:
+        return sse.comment_event(number, event_data(number, posted_ms, payload))
+    except ValueError:
+        UNREADABLE.inc()
+        _log.error("message cannot be shown", number=number)
+        return b""

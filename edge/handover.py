@@ -1,0 +1,116 @@
+"""A viewer's connection, taken over from the HTTP server.
+
+Quart does the handshake; then the connection leaves the request machinery, as uvicorn does it for WebSockets:
+`transport.set_protocol()` with a slim protocol that is the viewer itself. No task, no request and no queue stay behind,
+and a comment goes from the channel straight to the transport.
+
+The server offers this as an ASGI extension. A server that does not offer it gets `streamed.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from edge.viewer import HIGH_WATER_BYTES, LOW_WATER_BYTES, SEND_BUFFER_BYTES, Viewer
+
+EXTENSION: Final = "livecomments.handover"
+
+# The end of the stream is the end of the connection (RFC 9112, section 6.3), so that every frame is written as it is.
+HEAD: Final = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"content-type: text/event-stream\r\n"
+    b"cache-control: no-store\r\n"
+    b"x-content-type-options: nosniff\r\n"
+    b"x-accel-buffering: no\r\n"
+    b"connection: close\r\n"
+    b"\r\n"
+)
+
+HandOver = Callable[["HandedOverViewer"], bool]
+
+
+class HandedOverViewer(Viewer, asyncio.Protocol):
+    """A viewer whose connection has no HTTP server left: bytes written go to its socket as they are."""
+
+    __slots__ = ("_loop", "_transport")
+
+    def __init__(self, user_id: str | None, expires_at: float | None) -> None:
+        super().__init__(user_id, expires_at)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+
+    def take_over(self, transport: asyncio.Transport) -> None:
+        """Make the transport this viewer's own, and answer its request."""
+        self._transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER_BYTES, low=LOW_WATER_BYTES)
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            with contextlib.suppress(OSError):
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        transport.set_protocol(self)
+        transport.write(HEAD)
+
+    def send(self, data: bytes) -> None:
+        """Write bytes to the viewer's socket."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def end(self) -> None:
+        """Close the connection after what has been written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:  # noqa: ARG002
+        """End the stream: its request is over, so a viewer that says more does not speak HTTP as we do."""
+        self.abort()
+
+    def pause_writing(self) -> None:
+        """The socket is full (called by the transport)."""
+        self.paused(self._loop.time())
+
+    def resume_writing(self) -> None:
+        """The socket has drained (called by the transport)."""
+        self.resumed()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """The connection has ended (called by the transport)."""
+        self._transport = None
+        self.gone()
+
+
+class HandoverProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, which lets the application take a connection over."""
+
+    def on_message_begin(self) -> None:
+        """Offer the extension with every request."""
+        super().on_message_begin()
+        scope = cast("dict[str, Any]", self.scope)
+        scope["extensions"] = {EXTENSION: self._hand_over}
+
+    def _hand_over(self, viewer: HandedOverViewer) -> bool:
+        """Give the connection to `viewer`; False when there is none left to give."""
+        if self.transport.is_closing():
+            return False
+        if self.pipeline:
+            # A request sent after one for a stream can never be answered.
+            self.transport.abort()
+            return False
+        # For uvicorn the request is over as if the client had gone: whatever the application still sends is dropped.
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        self.connections.discard(self)
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        viewer.take_over(self.transport)
+        return True

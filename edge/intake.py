@@ -1,0 +1,31 @@
+"""What to do with one live copy. Pure: the feed does it.
+
+JetStream republishes a stored message at most once. Each copy carries its number and the number before it on its
+subject, so a lost copy shows when the next one comes: as a predecessor above the newest number seen.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Verdict(Enum):
+    """What is to be done with a live copy."""
+
+    APPEND = "append"  # it is the next one
+    DROP = "drop"  # it is known already
+    FILL = "fill"  # what lies between the newest and this one must be fetched first
+
+
+def judge(newest: int, number: int, previous: int) -> Verdict:
+    """Return what to do with the copy `number`, whose predecessor on its subject is `previous` (0: none in the stream).
+
+    A predecessor below the newest is no gap: after a deletion the header goes back. One of 0 while numbers are known
+    here says that the stream no longer holds them (trimmed, lifted or replaced), so nothing vouches for what lies
+    between: it counts as a gap.
+    """
+    if number <= newest:
+        return Verdict.DROP
+    if previous > newest or (previous == 0 and 0 < newest < number - 1):
+        return Verdict.FILL
+    return Verdict.APPEND

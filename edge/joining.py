@@ -1,0 +1,170 @@
+"""From a position to live: the replay that goes before.
+
+A viewer's stream is: `retry`, the replay, `sync`, and then live comments. The step from the replay to live is taken in
+one go on the event loop, when the ring reaches back to where the replay ended: nothing can come in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge.channels import OpenVideo
+from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
+from edge.replays import MAX_DEPTH, Message, Part, Replays
+from edge.viewer import HIGH_WATER_BYTES, Viewer
+from runtime.jetstream import StoreError
+from wire import sse
+from wire.number import parse_position
+
+REPLAYS_AT_ONCE: Final = 16  # on this edge; further ones wait for their turn
+RETRY_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a viewer says that it stopped. `number` is None for none, and for one that means nothing."""
+
+    number: int | None
+    given: bool
+
+    @classmethod
+    def of(cls, header: str | None, query: str | None) -> Position:
+        """Return the position out of `Last-Event-ID`, which wins, or `?lastEventId=`."""
+        text = header or query
+        return cls(parse_position(text), given=True) if text else cls(None, given=False)
+
+
+@dataclass(slots=True)
+class _Replay:
+    """How a viewer's replay went so far."""
+
+    resumed: bool
+    complete: bool = True
+    replayed: int = 0
+    first_missing: int | None = None
+    last_missing: int | None = None
+
+    def misses(self, first: int, last: int | None) -> None:
+        """Note a range (both inclusive; None: not known) that cannot be had."""
+        self.complete = False
+        self.first_missing = first if self.first_missing is None else min(first, self.first_missing)
+        if last is not None:
+            self.last_missing = last if self.last_missing is None else max(last, self.last_missing)
+
+    def told(self) -> dict[str, Any]:
+        """Return the data of the `sync` event."""
+        told: dict[str, Any] = {"resumed": self.resumed, "replayed": self.replayed, "complete": self.complete}
+        if self.first_missing is not None:
+            told["from"] = str(self.first_missing)
+        if self.last_missing is not None:
+            told["to"] = str(self.last_missing)
+        return told
+
+
+class Joining:
+    """Brings viewers from their positions to live."""
+
+    def __init__(self, replays: Replays) -> None:
+        self._replays = replays
+        self._slots = asyncio.Semaphore(REPLAYS_AT_ONCE)
+
+    def join_now(self, viewer: Viewer, video: OpenVideo, position: Position) -> bool:
+        """Join a viewer at once, when memory holds all that it needs. Returns whether it did."""
+        feed = video.feed
+        if not feed.is_open:
+            return False
+        if position.number is None:
+            # No position: nothing is replayed. One that means nothing: the viewer is told that something is missing.
+            _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
+            return True
+        if video.channel.ring.floor <= position.number <= feed.newest:
+            _finish(viewer, video, position.number, _Replay(resumed=True))
+            return True
+        return False
+
+    async def join(self, viewer: Viewer, video: OpenVideo, position: Position) -> None:
+        """Join a viewer, as soon as that can be done."""
+        await video.feed.opened()
+        replay = _Replay(resumed=True)
+        number = position.number
+        if number is not None and number > video.feed.newest:
+            number = await self._check_position(video, number, replay)
+        while number is not None and not viewer.is_gone:
+            if not video.feed.is_open:
+                await video.feed.opened()
+            upto = video.channel.ring.floor
+            if number >= upto:
+                _finish(viewer, video, number, replay)
+                return
+            part = await self._part(video, number, upto, max(1, MAX_DEPTH - replay.replayed))
+            if part.missing is not None:
+                replay.misses(*part.missing)
+            replay.replayed += len(part.messages)
+            await _send(viewer, part.messages)
+            number = upto
+        if number is None:
+            _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
+
+    async def _check_position(self, video: OpenVideo, number: int, replay: _Replay) -> int | None:
+        """Return the position to go on from, for one above the newest number here; None when it was never given out."""
+        feed, channel = video.feed, video.channel
+        if not feed.newest_is_known:
+            # The stream holds nothing of the video, and history cannot be asked: the position may well be right.
+            replay.misses(number + 1, None)
+            return channel.ring.floor
+        while True:
+            try:
+                async with self._slots:
+                    newest = await self._replays.newest(channel.shard, channel.video)
+                break
+            except StoreError:
+                await asyncio.sleep(RETRY_S)
+        if newest is None or number > newest:
+            return None
+        feed.reach(newest)
+        await feed.opened()
+        return number
+
+    async def _part(self, video: OpenVideo, after: int, upto: int, limit: int) -> Part:
+        while True:
+            try:
+                async with self._slots:
+                    return await self._replays.part(video.channel.shard, video.channel.video, after, upto, limit)
+            except StoreError:
+                await asyncio.sleep(RETRY_S)
+
+
+async def _send(viewer: Viewer, messages: list[Message] | Any) -> None:
+    """Write a replay to a viewer, no faster than it reads."""
+    piece = bytearray()
+    for message in messages:
+        piece += message.frame()
+        if len(piece) >= HIGH_WATER_BYTES:
+            viewer.send(bytes(piece))
+            piece.clear()
+            await viewer.writable()
+    if piece:
+        viewer.send(bytes(piece))
+        await viewer.writable()
+
+
+def _finish(viewer: Viewer, video: OpenVideo, number: int | None, replay: _Replay) -> None:
+    """Write what the ring holds above `number`, then `sync`, and add the viewer to the channel: all in one go."""
+    if viewer.is_gone:
+        return
+    ring, newest = video.channel.ring, video.feed.newest
+    index = ring.end if number is None else ring.index_after(number)
+    from_ring = ring.end - index
+    if from_ring:
+        REPLAYS.labels("ring").inc()
+    replay.replayed += from_ring
+    REPLAYED.inc(replay.replayed)
+    if not replay.complete:
+        INCOMPLETE.inc()
+    # `sync` moves the position only where no event before it has: with nothing replayed, or nothing to show at the end.
+    shown = number == newest if not from_ring else ring.newest_is_shown
+    event = sse.named_event("sync", replay.told(), newest if newest and not shown else None)
+    viewer.send(ring.frames(index, ring.end) + event)
+    video.channel.join(viewer, ring.end)

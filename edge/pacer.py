@@ -1,0 +1,47 @@
+"""How long a channel rests between two writes. Pure: times come in as arguments, in seconds.
+
+In a quiet room a comment leaves at once. In a busy one, comments that arrive while the channel rests share one write,
+so the cost of a busy room is bounded by its rests and not by its comments. A rest is as long as it takes to keep
+writing within `SHARE` of the event loop's time, for this channel alone and for all channels of the process together,
+and never longer than `MAX_REST_S`, which bounds what coalescing adds to a comment's latency.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_REST_S: Final = 0.1
+SHARE: Final = 0.5  # of the loop's time may go into writing; the rest is for handshakes, heartbeats and NATS
+WINDOW_S: Final = 0.1  # over which the share of all channels together is measured
+SHORTEST_REST_S: Final = 0.001
+WIDEN: Final = 1.5
+NARROW: Final = 0.7
+
+
+class Pacer:
+    """One for all channels of a process: it sees what writing costs altogether."""
+
+    __slots__ = ("_busy_s", "_common_rest_s", "_since")
+
+    def __init__(self) -> None:
+        self._common_rest_s = 0.0
+        self._busy_s = 0.0
+        self._since = 0.0
+
+    def wrote(self, now: float, cost_s: float) -> float:
+        """Return how long a channel that has just written, at a cost of `cost_s`, rests before it writes again."""
+        self._busy_s += cost_s
+        elapsed = now - self._since
+        if elapsed >= WINDOW_S:
+            self._adjust(self._busy_s / elapsed)
+            self._busy_s = 0.0
+            self._since = now
+        own_rest_s = cost_s * (1 - SHARE) / SHARE
+        return min(MAX_REST_S, max(own_rest_s, self._common_rest_s))
+
+    def _adjust(self, share: float) -> None:
+        if share > SHARE:
+            self._common_rest_s = min(MAX_REST_S, max(self._common_rest_s * WIDEN, SHORTEST_REST_S))
+        elif share < SHARE / 2:
+            narrowed = self._common_rest_s * NARROW
+            self._common_rest_s = narrowed if narrowed >= SHORTEST_REST_S else 0.0

@@ -1,0 +1,93 @@
+"""The newest comments as one document, for those who poll."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from edge.channels import Channels, OpenVideo
+from edge.replays import HistoryAwayError, Replays
+from runtime.jetstream import StoreError
+from wire.comment import decode_payload
+from wire.problem import Refused
+from wire.video import shard_of
+
+COMMENTS: Final = 100
+FRESH_S: Final = 1.0  # how long a snapshot's bytes are kept, and may be by shared caches
+MAX_KEPT: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot's bytes, and what tells it from another one."""
+
+    body: bytes
+    etag: str
+    made_at: float
+
+
+class Snapshots:
+    """Makes a video's snapshot at most once a second, however many ask."""
+
+    def __init__(self, channels: Channels, replays: Replays, shards: int) -> None:
+        self._channels = channels
+        self._replays = replays
+        self._shards = shards
+        self._loop = asyncio.get_running_loop()
+        self._kept: OrderedDict[str, Snapshot] = OrderedDict()
+        self._making: dict[str, asyncio.Task[Snapshot]] = {}
+
+    async def get(self, video: str) -> Snapshot:
+        """Return a snapshot that is at most a second old. Raises `Refused` (`unavailable`)."""
+        kept = self._kept.get(video)
+        if kept is not None and self._loop.time() - kept.made_at < FRESH_S:
+            return kept
+        making = self._making.get(video)
+        if making is None:
+            making = self._making[video] = self._loop.create_task(self._make(video))
+            making.add_done_callback(lambda _: self._making.pop(video, None))
+        return await asyncio.shield(making)
+
+    async def _make(self, video: str) -> Snapshot:
+        opened = self._channels.open.get(video)
+        try:
+            items = _from_ring(opened) or await self._from_store(video)
+        except (StoreError, HistoryAwayError):
+            raise Refused("unavailable") from None
+        newest = items[-1]["id"] if items else None
+        viewers = len(opened.channel.viewers) if opened is not None else 0
+        body = orjson.dumps({"comments": items, "newest": newest, "viewers": viewers})
+        snapshot = Snapshot(body, f'"{newest}-{len(items)}-{viewers}"', self._loop.time())
+        self._kept[video] = snapshot
+        self._kept.move_to_end(video)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return snapshot
+
+    async def _from_store(self, video: str) -> list[dict[str, Any]]:
+        part = await self._replays.latest(shard_of(video, self._shards), video, COMMENTS)
+        return [
+            decode_payload(message.number, message.posted_ms, message.payload).item()
+            for message in part.messages
+            if message.kind is None
+        ]
+
+
+def _from_ring(opened: OpenVideo | None) -> list[dict[str, Any]]:
+    """Return the newest comments out of memory; none unless it holds enough of them."""
+    if opened is None or not opened.feed.is_open:
+        return []
+    frames = [frame for frame in opened.channel.ring.last(COMMENTS) if frame.startswith(b"id: ")]
+    if len(frames) < COMMENTS:
+        return []
+    return [_item(frame) for frame in frames if b"\nevent: " not in frame]
+
+
+def _item(frame: bytes) -> dict[str, Any]:
+    """Return the comment of a frame as it stands in a page."""
+    data = orjson.loads(frame[frame.index(b"data: ") + len(b"data: ") :])
+    return {"id": data.pop("commentId"), **data}

@@ -1,0 +1,58 @@
+"""A viewer on a server that cannot hand over: an ordinary streamed response of Quart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from edge.viewer import HIGH_WATER_BYTES, Viewer
+
+
+class StreamedViewer(Viewer):
+    """A viewer whose bytes wait here, up to a limit, until the server has sent what came before them."""
+
+    __slots__ = ("_ended", "_loop", "_unsent", "_woken")
+
+    def __init__(self, user_id: str | None, expires_at: float | None) -> None:
+        super().__init__(user_id, expires_at)
+        self._loop = asyncio.get_running_loop()
+        self._unsent = bytearray()
+        self._woken = asyncio.Event()
+        self._ended = False
+
+    def send(self, data: bytes) -> None:
+        """Keep bytes until the server takes them."""
+        if self._ended:
+            return
+        self._unsent += data
+        self._woken.set()
+        if len(self._unsent) > HIGH_WATER_BYTES:
+            self.paused(self._loop.time())
+
+    def end(self) -> None:
+        """End the response after what has been written."""
+        self._ended = True
+        self._woken.set()
+
+    def abort(self) -> None:
+        """End the response; what the server has not taken is thrown away."""
+        self._unsent.clear()
+        self.end()
+
+    async def body(self) -> AsyncGenerator[bytes, None]:
+        """Yield what there is to send, for as long as the client stays."""
+        try:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                if self._unsent:
+                    data = bytes(self._unsent)
+                    self._unsent.clear()
+                    yield data
+                    if self.paused_since is not None:
+                        self.resumed()
+                elif self._ended:
+                    return
+        finally:
+            self._ended = True
+            self.gone()

@@ -1,0 +1,106 @@
+"""One viewer: a position in its video's ring, and somewhere to write to. Never a queue."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from wire import sse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.channel import Channel
+
+# What may wait in this process for one viewer's socket before it is left alone until it drains.
+HIGH_WATER_BYTES: Final = 64 * 1024
+LOW_WATER_BYTES: Final = 16 * 1024
+# What the kernel may hold for it on top; bounded, or a viewer that never reads would go unnoticed for 4 MB.
+SEND_BUFFER_BYTES: Final = 128 * 1024
+
+
+class Viewer:
+    """A viewer. Who makes one fills in `send` and `end`, and calls `paused`, `resumed` and `gone`.
+
+    `index` is its place in the ring of its channel: everything before it has been written. It is -1 until the viewer
+    has joined, and again once it is gone.
+    """
+
+    __slots__ = (
+        "_on_gone",
+        "_on_resumed",
+        "channel",
+        "expires_at",
+        "index",
+        "is_gone",
+        "paused_since",
+        "reached",
+        "user_id",
+    )
+
+    def __init__(self, user_id: str | None, expires_at: float | None) -> None:
+        self.user_id = user_id
+        self.expires_at = expires_at  # of its token, in seconds since 1970; None where reading is public
+        self.channel: Channel | None = None
+        self.index = -1
+        self.paused_since: float | None = None  # the loop's time at which its socket was found full
+        self.reached = 0  # the number that it has reached, kept only while it is paused
+        self.is_gone = False
+        self._on_gone: Callable[[], None] | None = None
+        self._on_resumed: asyncio.Event | None = None
+
+    def send(self, data: bytes) -> None:
+        """Write bytes to the viewer. Does nothing once it is gone."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Close its stream after what has been written."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """Close its stream at once; what waits for its socket is thrown away."""
+        raise NotImplementedError
+
+    def when_gone(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once, when the viewer's connection has ended."""
+        self._on_gone = callback
+
+    def say_goodbye(self, reason: str, retry_ms: int) -> None:
+        """Tell the viewer why its stream ends and when to come back, and end it."""
+        self.send(sse.retry(retry_ms) + sse.named_event("bye", {"reason": reason}))
+        self.end()
+
+    def paused(self, now: float) -> None:
+        """Its socket is full: it is left alone until it drains."""
+        if self.paused_since is None:
+            self.paused_since = now
+            if self.channel is not None:
+                self.reached = self.channel.ring.number_before(self.index)
+
+    async def writable(self) -> None:
+        """Wait until its socket takes more, or the viewer is gone."""
+        while self.paused_since is not None and not self.is_gone:
+            self._on_resumed = asyncio.Event()
+            await self._on_resumed.wait()
+            self._on_resumed = None
+
+    def resumed(self) -> None:
+        """Its socket has drained: it catches up from the ring."""
+        self.paused_since = None
+        if self._on_resumed is not None:
+            self._on_resumed.set()
+        if self.channel is not None:
+            self.channel.catch_up(self)
+
+    def gone(self) -> None:
+        """Its connection has ended. Safe to call more than once."""
+        self.index = -1
+        self.is_gone = True
+        if self._on_resumed is not None:
+            self._on_resumed.set()
+        if self.channel is not None:
+            self.channel.leave(self)
+            self.channel = None
+        callback, self._on_gone = self._on_gone, None
+        if callback is not None:
+            callback()
