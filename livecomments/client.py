@@ -7,6 +7,7 @@ What a client of this service owes it: one Idempotency-Key for each comment, kep
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
@@ -220,7 +221,11 @@ class Client:
 def reason_of(error: BaseException) -> str:
     """Return in a few words why a connection failed."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect to {error.host}:{error.port}: {error.os_error.strerror or 'no answer'}"
+        number = error.os_error.errno
+        why = (
+            os.strerror(number) if number and number > 0 else str(error.os_error)
+        )  # names that do not resolve: below 0
+        return f"cannot connect to {error.host}:{error.port}: {why}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientPayloadError):

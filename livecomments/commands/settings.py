@@ -19,7 +19,7 @@ _HIDDEN: Final = r"\1\2***"
 @click.command()
 @click.option("--set", "only_set", is_flag=True, help="Only those that the environment sets.")
 def settings(*, only_set: bool) -> None:
-    r"""List every setting: its name, its value now, its default, and what it does.
+    """List every setting: its name, its value now, its default, and what it does.
 
     Settings are environment variables. An unknown name with the prefix LIVECOMMENTS_ is refused by every command, so
     that a misspelt limit is noticed. Secrets are never shown: they stand in files, and only the files' names are.
@@ -28,7 +28,7 @@ def settings(*, only_set: bool) -> None:
     Examples:
       livecomments settings
       LIVECOMMENTS_USER_RATE=0 livecomments settings --set
-    """
+    """  # noqa: D301  click reads the \b
     problem: SettingsError | None = None
     current: Settings | None = None
     try:

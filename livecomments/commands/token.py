@@ -37,7 +37,7 @@ class VideoOrAll(Video):
 )
 @click.option("--ttl", default="1h", show_default=True, type=Duration(), help="How long it is good: 90s, 15m, 1h, 7d.")
 def token(user: str, name: str | None, role: str | None, videos: tuple[str, ...], ttl: int) -> None:
-    r"""Print a token, and nothing else.
+    """Print a token, and nothing else.
 
     It is signed with the secret of the cluster in LIVECOMMENTS_DATA_DIR (or with the one that
     LIVECOMMENTS_TOKEN_SECRET_FILE names), so the cluster need not run.
@@ -48,7 +48,7 @@ def token(user: str, name: str | None, role: str | None, videos: tuple[str, ...]
       livecomments token --user bob --name "Bob the host" --role host --video demo --ttl 7d
       TOKEN=$(livecomments token --user alice)
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/comments/demo
-    """
+    """  # noqa: D301  click reads the \b
     tokens = token_issuer(read_settings())
     listed = list(videos)
     if not listed and role not in (None, "viewer"):

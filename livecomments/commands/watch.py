@@ -49,7 +49,7 @@ def watch(
     last: int,
     as_json: bool,
 ) -> None:
-    r"""Show a video's comments as they come, until Ctrl-C.
+    """Show a video's comments as they come, until Ctrl-C.
 
     A connection that is lost is opened again where it ended, so nothing is missed and nothing shown twice. Comments go
     to standard output, remarks about the connection to standard error.
@@ -60,7 +60,7 @@ def watch(
       livecomments watch demo --since 0
       livecomments watch demo --json | jq -r .message
       livecomments watch demo --url https://comments.example --token-file token.txt
-    """
+    """  # noqa: D301  click reads the \b
     settings = read_settings()
     address = public_url(settings, url)
     screen: Screen = JsonScreen() if as_json else TerminalScreen()
