@@ -121,7 +121,11 @@ async def connect(
     Raises `StoreAwayError` when NATS cannot be reached within `START_WAIT_S`.
     """
 
+    connected: list[Client] = []
+
     async def lost() -> None:
+        if connected and connected[0].is_closed:
+            return  # we closed it ourselves
         NATS_DISCONNECTS.inc()
         _log.warning("connection to NATS lost", connection=name)
 
@@ -151,7 +155,8 @@ async def connect(
     if password is not None:
         options |= {"user": settings.nats_user, "password": password}
     try:
-        return await asyncio.wait_for(nats.connect(**options), START_WAIT_S)
+        connected.append(await asyncio.wait_for(nats.connect(**options), START_WAIT_S))
+        return connected[0]
     except TimeoutError:
         raise StoreAwayError(f"no NATS server at {settings.nats_url} (LIVECOMMENTS_NATS_URL)") from None
 
