@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Final
 
 import asyncpg
@@ -45,8 +46,12 @@ async def connect(settings: Settings, part: str, *, command_timeout_s: float = C
     )
 
 
-async def pool(settings: Settings, part: str) -> asyncpg.Pool:
-    """Return a pool that opens its connections when they are first needed, so that a part starts without Postgres."""
+async def pool(settings: Settings, part: str, session: Mapping[str, str] | None = None) -> asyncpg.Pool:
+    """Return a pool that opens its connections when they are first needed, so that a part starts without Postgres.
+
+    `session` holds Postgres settings for its sessions. Whoever uses it changes nothing else about a session: it goes
+    back into the pool as it is, without the round trip of a reset.
+    """
     made = asyncpg.create_pool(
         settings.postgres_dsn,
         password=settings.secret("postgres_password_file"),
@@ -55,9 +60,14 @@ async def pool(settings: Settings, part: str) -> asyncpg.Pool:
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
         max_inactive_connection_lifetime=IDLE_CONNECTION_S,
-        server_settings={"application_name": part, "timezone": "UTC"},
+        reset=_leave_as_it_is,
+        server_settings={"application_name": part, "timezone": "UTC", **(session or {})},
     )
     return await made
+
+
+async def _leave_as_it_is(_: asyncpg.Connection) -> None:
+    pass
 
 
 async def close(opened: asyncpg.Pool | asyncpg.Connection) -> None:
