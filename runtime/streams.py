@@ -7,6 +7,8 @@ so that parts that talk to NATS alone can check it too.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +17,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from runtime import jetstream
-from runtime.jetstream import StoreError
+from runtime.jetstream import START_WAIT_S, StoreAwayError, StoreError
 from runtime.settings import Settings, SettingsError
 from wire import subjects
 
@@ -26,6 +28,7 @@ SHARDS_KEY: Final = "livecomments-shards"
 
 _S_TO_NS: Final = 1_000_000_000
 _NO_STREAM: Final = 10059
+_ASK_AGAIN_S: Final = 0.25
 
 
 async def provision(
@@ -39,10 +42,7 @@ async def provision(
         "INSERT INTO cluster (shards) VALUES ($1) ON CONFLICT (one_row) DO UPDATE SET one_row = true RETURNING shards",
         settings.shards,
     )
-    if born_with != settings.shards:
-        raise SettingsError(
-            f"LIVECOMMENTS_SHARDS={settings.shards}: this cluster was born with {born_with} shards, and that is fixed"
-        )
+    check_born_with(born_with, settings)
     for shard in range(settings.shards):
         await _provision_shard(connection, database, settings, shard)
         done(subjects.stream_name(shard))
@@ -51,14 +51,37 @@ async def provision(
 
 
 async def check_shards(connection: Client, settings: Settings) -> None:
-    """Raise `SettingsError` when the streams are not there, or were made for another number of shards."""
-    answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(0)}")
+    """Raise `SettingsError` when the streams are not there, or were made for another number of shards.
+
+    Waits while JetStream comes up; raises `StoreAwayError` when that takes longer than `START_WAIT_S`.
+    """
+    try:
+        async with asyncio.timeout(START_WAIT_S):
+            answer = await _first_stream(connection)
+    except TimeoutError:
+        raise StoreAwayError(f"JetStream at {settings.nats_url} does not answer") from None
     if "error" in answer:
         raise SettingsError("the streams are not there yet: run 'livecomments streams'")
-    born_with = answer["config"].get("metadata", {}).get(SHARDS_KEY)
-    if born_with != str(settings.shards):
+    check_born_with(int(answer["config"].get("metadata", {}).get(SHARDS_KEY, "0")), settings)
+
+
+async def _first_stream(connection: Client) -> dict[str, Any]:
+    """Return what JetStream says about the first shard's stream, once it says something that is not "later"."""
+    while True:
+        with contextlib.suppress(StoreAwayError):
+            answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(0)}")
+            if answer.get("error", {}).get("code") != 503:  # no leader yet, or not started yet
+                return answer
+        await asyncio.sleep(_ASK_AGAIN_S)
+
+
+def check_born_with(shards: int | None, settings: Settings) -> None:
+    """Raise `SettingsError` unless `shards`, which Postgres keeps in `cluster`, is what the settings say."""
+    if shards is None:
+        raise SettingsError("the streams are not there yet: run 'livecomments streams'")
+    if shards != settings.shards:
         raise SettingsError(
-            f"LIVECOMMENTS_SHARDS={settings.shards}: this cluster was born with {born_with} shards, and that is fixed"
+            f"LIVECOMMENTS_SHARDS={settings.shards}: this cluster was born with {shards} shards, and that is fixed"
         )
 
 

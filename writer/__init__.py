@@ -1,0 +1,22 @@
+"""What is said: the writer takes POSTs and stores them in JetStream, the archiver carries them on to Postgres.
+
+In the order of a comment's way:
+
+| file | its one concern |
+|---|---|
+| `app.py` | the writer as a service: its routes, starting and stopping |
+| `posting.py` | the way of one POST, from its address to its answer |
+| `limits.py` | which limits a POST is held to, and what a client is told that is over one |
+| `rates.py` | how often something may happen: a bucket per key |
+| `same_message.py` | the same text again, by the same user on the same video |
+| `known_keys.py` | message ids that were stored lately |
+| `batcher.py` | one shard: takes comments as they come, stores them in rounds |
+| `waiting.py` | the comments of one shard that wait for JetStream's word, and for how long they may |
+| `batch.py` | what goes to JetStream together, and how |
+| `entry.py` | a comment on its way into its shard's stream, and what became of it |
+| `store_health.py` | whether a shard's stream answers, and since when it does not |
+| `archive_watch.py` | how far each shard is in Postgres |
+| `guests.py` | a token for anybody who names himself |
+| `metrics.py` | what a writer counts beside a comment's milestones |
+| `archiver*.py` | the archiver: from JetStream to Postgres |
+"""

@@ -1,0 +1,114 @@
+"""The writer as a service: POST /comments/{video} and, where they are welcome, POST /guests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Final, cast
+
+from nats.aio.client import Client
+from quart import Quart, Response, request
+
+from runtime import jetstream
+from runtime.credentials import Credentials
+from runtime.jetstream import Publisher
+from runtime.service import make_app
+from runtime.settings import Settings
+from runtime.streams import check_shards
+from runtime.tokens import Tokens
+from wire.problem import Refused
+from writer.archive_watch import ArchiveWatch
+from writer.batcher import Batcher
+from writer.guests import welcome
+from writer.known_keys import KnownKeys
+from writer.limits import Limits
+from writer.posting import JSON, Post, Posting, check_json_type
+
+NAME: Final = "writer"
+
+
+class Writer:
+    """The writer: a batcher for each shard, and a connection to NATS that they share."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings) -> None:
+        self.app: Quart = make_app(NAME)
+        self._settings = settings
+        self._tokens = Tokens(settings)
+        self._credentials = Credentials(settings, self._tokens)
+        self._limits = Limits(settings)
+        self._connection: Client | None = None
+        self._batchers: list[Batcher] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._posting = Posting(self._credentials, self._limits, self._batchers)
+        self._add_routes()
+
+    async def start(self) -> None:
+        """Connect, see that the streams are those of this cluster, and start the batchers."""
+        settings = self._settings
+        connection = self._connection = await jetstream.connect(settings, NAME)
+        await check_shards(connection, settings)
+        watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
+        await watch.start(connection)
+        publisher, known = Publisher(connection), KnownKeys()
+        for shard in range(settings.shards):
+            batcher = Batcher(shard, connection, publisher, watch, known, settings.hold_s)
+            self._batchers.append(batcher)
+            self._tasks.append(asyncio.create_task(batcher.run(), name=f"batcher-{shard}"))
+
+    async def drain(self) -> None:
+        """Take nothing any more, and give what was taken its answer."""
+        await asyncio.gather(*(batcher.drain() for batcher in self._batchers))
+
+    async def stop(self) -> None:
+        """End the batchers and the connection."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._connection is not None:
+            await jetstream.close(self._connection)
+
+    def not_ready(self) -> str | None:
+        """Return None always: while JetStream is away it is this part that has to tell clients so."""
+        return None
+
+    def _add_routes(self) -> None:
+        @self.app.post("/comments/<video>")
+        async def post_comment(video: str) -> Response:
+            posted = await self._posting.post(
+                Post(
+                    video=video,
+                    address=request.remote_addr or "",
+                    headers=request.headers,
+                    cookies=request.cookies,
+                    body=_body,
+                )
+            )
+            return _answer(b'{"commentId":"%d"}' % posted.number, posted.status)
+
+        @self.app.post("/guests")
+        async def post_guest() -> Response:
+            self._limits.take_address(request.remote_addr or "", time.monotonic_ns())
+            if not self._settings.guests:
+                raise Refused("not_found")
+            check_json_type(request.headers.get("Content-Type"))
+            return _answer(welcome(self._tokens, await _body()).body(), 201)
+
+
+def make_service(settings: Settings) -> Writer:
+    """Return the writer. Raises `SettingsError`."""
+    return Writer(settings)
+
+
+async def _body() -> bytes:
+    # Quart's own refusals, too large (413) and too slow (408), become problem documents in runtime.service.
+    return cast("bytes", await request.get_data(cache=False))
+
+
+def _answer(body: bytes, status: int) -> Response:
+    response = Response(body, status, content_type=JSON)
+    response.headers["Cache-Control"] = "no-store"
+    return response

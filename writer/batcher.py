@@ -1,0 +1,299 @@
+"""One shard's batcher: takes comments as they come and stores them in rounds, one round on its way at a time.
+
+While a round is on its way the next one gathers, so a round is as large as the load asks for and no timer is needed.
+A comment whose round had no answer may be stored or not; it is sent again under the same message id, which JetStream
+stores once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
+
+from runtime import jetstream
+from runtime.jetstream import Ack, AlreadyStoredError, Outgoing, Publisher, StoreAwayError, StoreError, StoreFullError
+from runtime.logs import get_logger
+from runtime.metrics import STORED
+from wire import subjects
+from wire.problem import Refused
+from writer import metrics
+from writer.archive_watch import ArchiveWatch
+from writer.batch import MAX_BATCH, Piece, piece_of, split
+from writer.entry import Entry, Kept, Outcome
+from writer.known_keys import KnownKeys
+from writer.store_health import State, StoreHealth
+from writer.waiting import Waiting
+
+REPEAT_AFTER_S: Final = (0.2, 0.3)  # a round without an answer is sent again after a wait out of this range
+PROBE_EVERY_S: Final = 0.5
+
+_SAID_OF: Final = {
+    State.ANSWERING: "JetStream answers again",
+    State.FAILING: "JetStream does not answer: comments are held",
+    State.TRYING: "JetStream is tried again",
+}
+
+_log = get_logger("writer")
+
+
+class Batcher:
+    """Stores one shard's comments. `take` hands one over, `run` is the task that does it."""
+
+    def __init__(
+        self, shard: int, connection: Client, publisher: Publisher, watch: ArchiveWatch, known: KnownKeys, hold_s: float
+    ) -> None:
+        self._shard = shard
+        self._connection = connection
+        self._publisher = publisher
+        self._watch = watch
+        self._known = known
+        self._health = StoreHealth(hold_s)
+        self._loop = asyncio.get_running_loop()
+        self._waiting = Waiting(hold_s, self._time_over)
+        self._queue: deque[Entry] = deque()  # what waits and is not on its way
+        self._work = asyncio.Event()  # set while there is something to send, or to probe for
+        self._highest = 0  # the highest number acknowledged to this writer
+        self._short = False
+        self._closed = False
+        metrics.QUEUE_DEPTH.labels(shard).set_function(lambda: len(self._waiting))
+        self._away_gauge = metrics.STORE_AWAY.labels(shard)
+        self._short_gauge = metrics.STREAM_SHORT.labels(shard)
+
+    # What the way of a POST asks.
+
+    def known(self, message_id: str) -> asyncio.Future[Outcome] | None:
+        """Return what becomes of a message id that waits here or was stored lately, None for an unknown one."""
+        entry = self._waiting.get(message_id)
+        if entry is not None:
+            metrics.KNOWN_QUEUED.inc()
+            return entry.outcome
+        number = self._known.get(message_id, self._loop.time())
+        if number is None:
+            return None
+        metrics.KNOWN_REMEMBERED.inc()
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        outcome.set_result(Kept(number, self._watch.covered(self._shard, number)))
+        return outcome
+
+    def check_open(self) -> None:
+        """Raise `Refused` (`not_stored`) when a comment could not be taken now."""
+        if self._closed or self._short or self._health.state is State.AWAY or self._waiting.full:
+            raise Refused("not_stored")
+
+    def take(self, message: Outgoing, *, keyed: bool) -> asyncio.Future[Outcome]:
+        """Take a comment that `check_open` allowed and whose message id is not known. Returns what becomes of it.
+
+        The comment is stored whether anybody still waits or not: wait behind `asyncio.shield`.
+        """
+        entry = self._waiting.add(message, keyed=keyed, held=self._health.state is not State.TRYING)
+        self._queue.append(entry)
+        self._work.set()
+        return entry.outcome
+
+    async def drain(self) -> None:
+        """Take nothing any more. Returns once all that was taken has its outcome, within the time comments are held."""
+        self._closed = True
+        await self._waiting.empty()
+
+    # The rounds.
+
+    async def run(self) -> None:
+        """Send what is there, for ever."""
+        while True:
+            await self._work.wait()
+            entries = self._next_round()
+            if entries:
+                await self._send_round(entries)
+            elif self._health.state is State.AWAY:
+                await asyncio.sleep(PROBE_EVERY_S)
+                await self._probe()
+            else:
+                self._work.clear()
+
+    def _next_round(self) -> list[Entry]:
+        entries: list[Entry] = []
+        while self._queue and len(entries) < MAX_BATCH:
+            entry = self._queue.popleft()
+            if not entry.outcome.done():
+                entries.append(entry)
+        return entries
+
+    async def _send_round(self, entries: list[Entry]) -> None:
+        try:
+            unanswered = await self._send(entries)
+        except Exception as error:  # noqa: BLE001  the batcher must outlive what nobody foresaw
+            _log.error("a round failed", shard=self._shard, comments=len(entries), exc_info=error)
+            self._waiting.refuse(entries, "not_stored")
+            return
+        if not unanswered:
+            return
+        self._hold(unanswered)
+        await asyncio.sleep(random.uniform(*REPEAT_AFTER_S))  # noqa: S311  jitter, not a secret
+
+    async def _send(self, entries: list[Entry]) -> list[Entry]:
+        """Send entries until each has an outcome. Returns those for which JetStream did not answer."""
+        if not self._connection.is_connected:
+            return entries  # nothing is piled up in the client's own buffer
+        highest = self._known_number()
+        for entry in entries:
+            if entry.known_before is None:
+                entry.known_before = highest
+        metrics.HELD_REPEATS.inc(sum(entry.maybe_stored for entry in entries))
+        pieces = deque([piece_of(entries)])
+        while pieces:
+            piece = pieces.popleft()
+            if piece.atomic:
+                try:
+                    pieces.extendleft(reversed(await self._send_batch(piece.entries)))
+                except StoreAwayError:
+                    unanswered = _maybe_stored(piece.entries)
+                else:
+                    continue
+            else:
+                unanswered = await self._send_singles(piece.entries)
+            if unanswered:
+                return [*unanswered, *(entry for piece in pieces for entry in piece.entries)]
+        return []
+
+    async def _send_batch(self, entries: Sequence[Entry]) -> list[Piece[Entry]]:
+        """Returns what to send in its place: nothing, unless JetStream refused this batch. Raises `StoreAwayError`."""
+        metrics.ROUND_BATCH.observe(len(entries))
+        try:
+            acks = await self._publisher.batch([entry.message for entry in entries])
+        except StoreAwayError:
+            raise
+        except StoreFullError:
+            self._note_answer()
+            self._waiting.refuse(entries, "store_full")
+            return []
+        except StoreError as error:
+            # Nothing of it is stored. Besides a repeat: a batch that a lost connection cut in two, too many batches at
+            # once, one comment that the stream does not take. The smaller pieces tell which.
+            self._note_answer()
+            metrics.SPLIT_BATCHES.inc()
+            if not isinstance(error, AlreadyStoredError):
+                _log.warning("a batch was refused", shard=self._shard, comments=len(entries), error=str(error))
+            return split(entries, [entry.maybe_stored for entry in entries])
+        self._note_answer()
+        archived = self._watch.covered(self._shard, acks[-1].number)
+        for entry, ack in zip(entries, acks, strict=True):
+            self._acknowledged(entry, ack, archived)
+        await self._say_stored()
+        return []
+
+    async def _send_singles(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Returns the entries for which JetStream did not answer."""
+        metrics.ROUND_SINGLES.observe(len(entries))
+        answered = await asyncio.gather(*(self._send_single(entry) for entry in entries))
+        if any(answered):
+            self._note_answer()
+            await self._say_stored()
+        return [entry for entry, had_answer in zip(entries, answered, strict=True) if not had_answer]
+
+    async def _send_single(self, entry: Entry) -> bool:
+        """Returns whether JetStream answered."""
+        try:
+            ack = await self._publisher.one(entry.message)
+        except (StoreAwayError, AlreadyStoredError):  # the latter: the first one is still on its way to the replicas
+            _maybe_stored([entry])
+            return False
+        except StoreFullError:
+            self._waiting.refuse([entry], "store_full")
+        except StoreError as error:
+            _log.error("a comment was refused", shard=self._shard, error=str(error))
+            self._waiting.refuse([entry], "not_stored")
+        else:
+            self._acknowledged(entry, ack, self._watch.covered(self._shard, ack.number))
+        return True
+
+    # What became of an entry.
+
+    def _acknowledged(self, entry: Entry, ack: Ack, archived: asyncio.Future[bool]) -> None:
+        known_before = entry.known_before or 0
+        if not ack.duplicate and ack.number <= known_before:
+            self._found_short(ack.number, known_before)
+        if self._short:
+            self._waiting.refuse([entry], "not_stored")
+            return
+        self._highest = max(self._highest, ack.number)
+        if entry.keyed:
+            self._known.add(entry.message.message_id, ack.number, self._loop.time())
+        if ack.duplicate and not entry.maybe_stored:
+            metrics.KNOWN_STORED.inc()
+        else:
+            STORED.inc()
+        metrics.ACK_S.observe(self._loop.time() - entry.came_s)
+        self._waiting.resolve(entry, Kept(ack.number, archived))
+
+    def _hold(self, entries: Sequence[Entry]) -> None:
+        """Put entries that had no answer back to be sent again; those that are not to be held are refused."""
+        self._queue.extendleft(reversed(entries))
+        before = self._health.state
+        self._health.unanswered(min(entry.came_s for entry in entries), self._loop.time())
+        self._note_change(before)
+        if self._health.state is State.AWAY:
+            self._waiting.refuse([entry for entry in self._queue if not entry.held], "not_stored")
+
+    def _time_over(self) -> None:
+        before = self._health.state
+        self._health.passed(self._loop.time())
+        self._note_change(before)
+
+    # The state of the stream.
+
+    def _known_number(self) -> int:
+        return max(self._highest, self._watch.through(self._shard))
+
+    def _note_answer(self) -> None:
+        before = self._health.state
+        self._health.answered()
+        self._note_change(before)
+
+    def _note_change(self, before: State) -> None:
+        state = self._health.state
+        if state is before:
+            return
+        if state is State.AWAY:
+            _log.error("JetStream is away: posts are refused until it is back", shard=self._shard)
+            self._work.set()  # for the probes
+        else:
+            _log.warning(_SAID_OF[state], shard=self._shard)
+        self._away_gauge.set(state is State.AWAY)
+
+    def _found_short(self, number: int, known_before: int) -> None:
+        if not self._short:
+            _log.error(
+                "the stream has lost comments: it gave a number again, and the shard takes no more",
+                shard=self._shard,
+                number=number,
+                known=known_before,
+            )
+        self._short = True
+        self._short_gauge.set(1)
+        self._waiting.refuse_all("not_stored")
+
+    async def _probe(self) -> None:
+        with contextlib.suppress(StoreError):
+            answer = await jetstream.api(self._connection, f"STREAM.INFO.{subjects.stream_name(self._shard)}")
+            if "error" not in answer:
+                before = self._health.state
+                self._health.probe_answered()
+                self._note_change(before)
+
+    async def _say_stored(self) -> None:
+        """Wake the archiver. It looks by itself every second, so nothing is lost with this."""
+        with contextlib.suppress(nats.errors.Error, OSError):
+            await self._connection.publish(subjects.stored(self._shard), b"%d" % self._highest)
+
+
+def _maybe_stored(entries: Sequence[Entry]) -> list[Entry]:
+    for entry in entries:
+        entry.maybe_stored = True
+    return list(entries)

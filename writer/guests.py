@@ -1,0 +1,65 @@
+"""Guests: a token for anybody who names himself, so that the first page works without accounts. Off by default."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from runtime.tokens import Tokens
+from wire.problem import Refused
+from writer.metrics import GUESTS
+
+GUEST_TTL_S: Final = 12 * 3600
+MAX_NAME_CHARACTERS: Final = 40
+USER_ID_PREFIX: Final = "guest-"
+
+_USER_ID_BYTES: Final = 9
+_REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A guest and the token to speak with, good for `expires_in_s` seconds."""
+
+    token: str
+    user_id: str
+    name: str
+    expires_in_s: int
+
+    def body(self) -> bytes:
+        """Return the answer's body."""
+        return orjson.dumps(
+            {"token": self.token, "userId": self.user_id, "name": self.name, "expiresInS": self.expires_in_s}
+        )
+
+
+def welcome(tokens: Tokens, body: bytes) -> Guest:
+    """Return a new guest with the name that the body `{"name": string}` asks for.
+
+    The user id is random: a name is nobody's own, and two guests of one name are two users.
+    Raises `Refused`: `not_json`, `bad_name`.
+    """
+    name = parse_name(body)
+    user_id = USER_ID_PREFIX + secrets.token_urlsafe(_USER_ID_BYTES)
+    token = tokens.issue(user_id, GUEST_TTL_S, name=name)
+    GUESTS.inc()
+    return Guest(token, user_id, name, GUEST_TTL_S)
+
+
+def parse_name(body: bytes) -> str:
+    """Return the name, white space at its ends removed. Raises `Refused`: `not_json`, `bad_name`."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refused("not_json") from None
+    name = document.get("name") if isinstance(document, dict) else None
+    if not isinstance(name, str):
+        raise Refused("bad_name")
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS or _REFUSED.search(name):
+        raise Refused("bad_name")
+    return name

@@ -1,0 +1,92 @@
+"""Which limits a POST is held to, and what a client is told that is over one.
+
+Each writer counts for itself. The gateway sends all POSTs of a video to one writer, so the limits of a user on a video
+and of a video hold exactly; those of a user on all videos and of an address hold for each writer.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from runtime.settings import Settings
+from wire.problem import Refused
+from writer.metrics import REFUSED_BY_RATE
+from writer.rates import S_TO_NS, Buckets
+from writer.same_message import SameMessages
+
+USER_BURST: Final = 10  # comments of one user on one video
+USER_TOTAL_BURST: Final = 50  # comments of one user on all videos
+VIDEO_BURST_S: Final = 1  # so many seconds' worth of comments at once on one video
+ADDRESS_BURST_S: Final = 2  # so many seconds' worth of POSTs at once from one address
+LEAST_BURST: Final = 10
+
+MAX_USERS: Final = 100_000  # remembered at once, for each of the two limits
+MAX_VIDEOS: Final = 20_000
+MAX_ADDRESSES: Final = 100_000
+MAX_CACHED_NETWORKS: Final = 20_000
+
+_IPV6_HOST_BITS: Final = 64  # a subscriber has at least a /64 to himself (RFC 6177)
+
+
+class Limits:
+    """The limits of a writer, and how much of them is used up. Times are in nanoseconds, of a clock that only rises."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._users = Buckets(settings.user_rate, USER_BURST, MAX_USERS)
+        self._users_total = Buckets(settings.user_total_rate, USER_TOTAL_BURST, MAX_USERS)
+        self._videos = Buckets(settings.video_rate, _burst(settings.video_rate, VIDEO_BURST_S), MAX_VIDEOS)
+        self._addresses = Buckets(
+            settings.posts_per_address, _burst(settings.posts_per_address, ADDRESS_BURST_S), MAX_ADDRESSES
+        )
+        self._said = SameMessages(settings.duplicate_window_s)
+
+    def take_address(self, address: str, now_ns: int) -> None:
+        """Count a POST from an address, good or bad. Raises `Refused` (`too_many`)."""
+        network = _network(address)
+        _check("address", "too_many", self._addresses.wait_ns(network, now_ns))
+        self._addresses.take(network, now_ns)
+
+    def take_comment(self, video: str, user_id: str, text: str, message_id: str, now_ns: int) -> None:
+        """Count a comment that is good otherwise; one that is refused is counted nowhere.
+
+        Raises `Refused`: `same_message`, `too_many`.
+        """
+        on_video = (video, user_id)
+        _check("same_message", "same_message", self._said.wait_ns(video, user_id, text, message_id, now_ns))
+        _check("user", "too_many", self._users.wait_ns(on_video, now_ns))
+        _check("user_total", "too_many", self._users_total.wait_ns(user_id, now_ns))
+        _check("video", "too_many", self._videos.wait_ns(video, now_ns))
+        self._said.say(video, user_id, text, message_id, now_ns)
+        self._users.take(on_video, now_ns)
+        self._users_total.take(user_id, now_ns)
+        self._videos.take(video, now_ns)
+
+    def not_stored(self, video: str, user_id: str, text: str, message_id: str) -> None:
+        """Let the same text be said again at once, for its comment was not stored."""
+        self._said.unsay(video, user_id, text, message_id)
+
+
+def _check(limit: str, code: str, wait_ns: int) -> None:
+    if wait_ns:
+        REFUSED_BY_RATE.labels(limit).inc()
+        raise Refused(code, retry_after_s=-(-wait_ns // S_TO_NS))
+
+
+def _burst(per_s: float, burst_s: float) -> int:
+    return max(LEAST_BURST, round(per_s * burst_s))
+
+
+@lru_cache(MAX_CACHED_NETWORKS)
+def _network(address: str) -> str:
+    """Return what counts as one address: an IPv4 address, the /64 of an IPv6 address, or the text as it is."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS))
+    return str(parsed)

@@ -1,0 +1,106 @@
+"""The way of one POST, from its address to its answer. Knows HTTP's words but no framework."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from runtime.credentials import Credentials, Fields
+from runtime.jetstream import Outgoing
+from runtime.metrics import ACCEPTED
+from wire import headers, subjects
+from wire.comment import encode_payload
+from wire.message import check_key, parse_body
+from wire.problem import Refused
+from wire.video import check_video, shard_of
+from writer.batcher import Batcher
+from writer.entry import NotKept, Outcome
+from writer.limits import Limits
+from writer.metrics import ANSWER_201_S, ANSWER_202_S
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A request to post a comment. `body` reads it, and raises `Refused` for one that is too large or too slow."""
+
+    video: str
+    address: str
+    headers: Fields
+    cookies: Fields
+    body: Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A comment that is stored under `number`, and `archived` or not yet."""
+
+    number: int
+    archived: bool
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status that says so."""
+        return 201 if self.archived else 202
+
+
+class Posting:
+    """Takes POSTs of comments. One batcher for each shard."""
+
+    def __init__(self, credentials: Credentials, limits: Limits, batchers: Sequence[Batcher]) -> None:
+        self._credentials = credentials
+        self._limits = limits
+        self._batchers = batchers
+
+    async def post(self, post: Post) -> Posted:
+        """Return once the comment is stored. A client that leaves meanwhile changes nothing about that.
+
+        Raises `Refused`, for the first thing wrong in the order in which it is looked at here.
+        """
+        came_ns = time.monotonic_ns()
+        self._limits.take_address(post.address, came_ns)
+        video = check_video(post.video)
+        speaker = self._credentials.speaker("POST", post.headers, post.cookies, video)
+        check_json_type(post.headers.get("Content-Type"))
+        body = await post.body()
+        key = check_key(post.headers.get("Idempotency-Key"))
+        text = parse_body(body)
+
+        shard = shard_of(video, len(self._batchers))
+        batcher = self._batchers[shard]
+        message_id = headers.message_id(video, speaker.user_id, key)
+        outcome = batcher.known(message_id) if key is not None else None
+        if outcome is not None:
+            return await _answer(outcome, came_ns)
+
+        batcher.check_open()
+        self._limits.take_comment(video, speaker.user_id, text, message_id, time.monotonic_ns())
+        ACCEPTED.inc()
+        role = speaker.role_on(video)
+        payload = encode_payload(speaker.user_id, text, speaker.name, role if role != "viewer" else None)
+        message = Outgoing(subjects.comments(shard, video), payload, message_id)
+        try:
+            return await _answer(batcher.take(message, keyed=key is not None), came_ns)
+        except Refused:
+            self._limits.not_stored(video, speaker.user_id, text, message_id)
+            raise
+
+
+def check_json_type(content_type: str | None) -> None:
+    """Raise `Refused` (`not_json_type`) unless the type is JSON, with or without parameters (RFC 9110, 8.3.1)."""
+    if (content_type or "").partition(";")[0].strip().lower() != JSON:
+        raise Refused("not_json_type")
+
+
+async def _answer(outcome: asyncio.Future[Outcome], came_ns: int) -> Posted:
+    # Others may wait for the same futures, and the comment goes its way without any of them.
+    kept = await asyncio.shield(outcome)
+    if isinstance(kept, NotKept):
+        raise Refused(kept.code)
+    posted = Posted(kept.number, await asyncio.shield(kept.archived))
+    (ANSWER_201_S if posted.archived else ANSWER_202_S).observe((time.monotonic_ns() - came_ns) / 1e9)
+    return posted
