@@ -1,0 +1,11 @@
+"""Measurements. Each is a command of its own, and fails when a comment was missed, repeated or out of order.
+
+| file | its one concern |
+|---|---|
+| `ledger.py` | what viewers were owed, and what they got |
+| `own_cluster.py` | a cluster of its own for a measurement or a test |
+| `latency.py` | `make bench-latency`: POST and POST-to-viewer latencies |
+| `plan.py` | what a measurement does: who posts what when, and who watches |
+| `poster.py` | the process that posts |
+| `viewers.py` | the process that watches |
+"""

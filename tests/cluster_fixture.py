@@ -1,0 +1,39 @@
+"""Whole clusters for tests from end to end: the real parts, started with the command that a person uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bench.own_cluster import RATES_OFF, OwnCluster
+
+StartCluster = Callable[..., OwnCluster]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
+    """One cluster for all tests that leave it as they found it. Its rates are off; each test uses videos of its own."""
+    running = OwnCluster(tmp_path_factory.mktemp("cluster"), RATES_OFF)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def start_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartCluster]:
+    """Start clusters with settings of their own, for tests that need them or that break something.
+
+    `start_cluster(LIVECOMMENTS_USER_RATE="2")`; the rates are off unless a setting says otherwise.
+    """
+    started: list[OwnCluster] = []
+
+    def start(**settings: str) -> OwnCluster:
+        running = OwnCluster(tmp_path_factory.mktemp("cluster"), {**RATES_OFF, **settings})
+        started.append(running)
+        running.start()
+        return running
+
+    yield start
+    for running in started:
+        running.stop()
