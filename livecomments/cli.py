@@ -33,6 +33,7 @@ _EXPECTED: Final = (
     ("runtime.settings", "SettingsError"),
     ("runtime.jetstream", "StoreError"),
     ("runtime.postgres", "ArchiveAwayError"),
+    ("cluster.errors", "ClusterError"),
     ("asyncpg", "PostgresError"),
     ("asyncpg", "InterfaceError"),
     ("nats.errors", "Error"),

@@ -1,0 +1,118 @@
+"""NATS on this machine: its environment, its health, and when it must be started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from cluster import binaries, passwords, probe
+from cluster.child import Child, Program
+from cluster.ports import LOOPBACK
+from livecomments import assets
+
+USER: Final = "livecomments"
+START_LIMIT_S: Final = 60.0  # it reads its streams first
+STOP_WAIT_S: Final = 10.0
+
+WATCH_INTERVAL_S: Final = 1.0
+SICK_FOR_S: Final = 5.0  # how long /healthz may answer 503 before the server is started again
+FIRST_HEALTH_S: Final = 60.0  # … where it has not been healthy since its start: it may still be reading its streams
+ROOM_BYTES: Final = 64 * 1024 * 1024  # with less than this free on the disk a new start would not help
+
+
+@dataclass(frozen=True, slots=True)
+class Nats:
+    """A nats-server: where its data is, where it listens, its password, and how much its streams may reserve."""
+
+    data: Path
+    port: int
+    monitor_port: int
+    password_file: Path
+    store_bytes: int
+
+    @property
+    def url(self) -> str:
+        """Return its address, without a password."""
+        return f"nats://{LOOPBACK}:{self.port}"
+
+    @property
+    def url_with_password(self) -> str:
+        """Return its address, user and password included."""
+        return f"nats://{USER}:{passwords.read(self.password_file)}@{LOOPBACK}:{self.port}"
+
+    @property
+    def health_url(self) -> str:
+        """Return the address of its health."""
+        return f"http://{LOOPBACK}:{self.monitor_port}/healthz"
+
+    def program(self) -> Program:
+        """Return how to run it."""
+        return Program(
+            name="nats",
+            command=(str(binaries.nats_server()), "-c", str(assets.folder("nats") / "server.conf")),
+            environment={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "NATS_SERVER_NAME": "nats-1",
+                "NATS_LISTEN": f"{LOOPBACK}:{self.port}",
+                "NATS_MONITOR": f"{LOOPBACK}:{self.monitor_port}",
+                "NATS_STORE_DIR": str(self.data),
+                "NATS_STORE_BYTES": str(self.store_bytes),
+                "NATS_PASSWORD": passwords.read(self.password_file),
+            },
+            stop_wait_s=STOP_WAIT_S,
+        )
+
+    async def is_ready(self, session: aiohttp.ClientSession) -> bool:
+        """Return whether it takes clients and JetStream works."""
+        return await probe.status(session, "GET", self.health_url) == 200
+
+
+class Sickness:
+    """Decides when a server that answers is sick for good. Pure: it is told the time."""
+
+    def __init__(self) -> None:
+        self._started_at = 0.0
+        self._was_healthy = False
+        self._sick_since: float | None = None
+
+    def seen(self, status: int | None, started_at: float, now: float) -> bool:
+        """Return whether the server must be started again.
+
+        `status` is the answer of its health, None for no answer: a process that has gone is started again anyway, and
+        one that is silent for a moment may just be busy. `started_at` is when the process was started.
+        """
+        if started_at != self._started_at:
+            self._started_at, self._was_healthy, self._sick_since = started_at, False, None
+        if status == 200:
+            self._was_healthy, self._sick_since = True, None
+        elif status == 503 and self._sick_since is None:
+            self._sick_since = now
+        if status != 503 or self._sick_since is None:
+            return False
+        return now - self._sick_since >= (SICK_FOR_S if self._was_healthy else FIRST_HEALTH_S)
+
+
+async def watch(nats: Nats, child: Child, session: aiohttp.ClientSession, tell: Callable[[str], None]) -> None:
+    """Start the server again when it has been sick for long enough, for ever.
+
+    A server whose disk was full does not come back by itself once there is room again.
+    """
+    sickness = Sickness()
+    while True:
+        await asyncio.sleep(WATCH_INTERVAL_S)
+        status = await probe.status(session, "GET", nats.health_url)
+        if sickness.seen(status, child.started_at, time.monotonic()) and child.is_running() and _has_room(nats.data):
+            tell("nats is not healthy and is ended, to be started again")
+            await child.restart()
+
+
+def _has_room(folder: Path) -> bool:
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize >= ROOM_BYTES

@@ -1,0 +1,24 @@
+"""`livecomments migrate`: the database brought up to date."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from cluster import migration
+from livecomments import assets
+from runtime.settings import read_settings
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database up to date.
+
+    Applies the migrations that LIVECOMMENTS_POSTGRES_DSN does not have yet (password in
+    LIVECOMMENTS_POSTGRES_PASSWORD_FILE), and gives the services' roles the passwords in
+    LIVECOMMENTS_ARCHIVER_PASSWORD_FILE and LIVECOMMENTS_HISTORY_PASSWORD_FILE, where these are set. Waits up to a
+    minute for Postgres. Run it before new versions of the services start; it may be run at any time.
+    """
+    asyncio.run(migration.migrate(read_settings(), assets.folder("migrations")))
+    click.echo("the database is up to date")

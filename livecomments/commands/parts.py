@@ -1,0 +1,68 @@
+"""`livecomments writer | archiver | edge | history`: one part in this process, until SIGTERM or Ctrl-C.
+
+What a part needs is imported when it is run: one part does not load another's libraries.
+"""
+
+from __future__ import annotations
+
+import click
+
+from livecomments import assets
+from runtime import service
+from runtime.settings import read_settings
+
+
+@click.command()
+def writer() -> None:
+    """Run a writer: takes comments and stores them in JetStream.
+
+    Serves POST /comments/VIDEO, and /healthz, /readyz and /metrics, on LIVECOMMENTS_LISTEN. Needs NATS
+    (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE), its streams ('livecomments streams'), and
+    LIVECOMMENTS_TOKEN_SECRET_FILE.
+    """
+    from writer.app import make_service  # noqa: PLC0415
+
+    service.run(make_service, read_settings())
+
+
+@click.command()
+def archiver() -> None:
+    """Run an archiver: copies the streams into Postgres.
+
+    Serves /healthz, /readyz and /metrics on LIVECOMMENTS_LISTEN. Needs NATS (LIVECOMMENTS_NATS_URL,
+    LIVECOMMENTS_NATS_PASSWORD_FILE) with its streams ('livecomments streams'), and Postgres
+    (LIVECOMMENTS_POSTGRES_DSN as the role livecomments_archiver, LIVECOMMENTS_POSTGRES_PASSWORD_FILE).
+    A second one stands by and takes over.
+    """
+    from writer.archiver_app import make_service  # noqa: PLC0415
+
+    service.run(make_service, read_settings())
+
+
+@click.command()
+def edge() -> None:
+    """Run an edge: streams comments to viewers.
+
+    Serves GET /comments/VIDEO/stream and /snapshot, and /healthz, /readyz and /metrics, on LIVECOMMENTS_LISTEN. Needs
+    NATS (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE), its streams ('livecomments streams'), and
+    LIVECOMMENTS_TOKEN_SECRET_FILE.
+    """
+    from edge.app import HTTP_PROTOCOL, make_service  # noqa: PLC0415
+
+    service.run(make_service, read_settings(), HTTP_PROTOCOL)
+
+
+@click.command()
+def history() -> None:
+    """Run a history server: pages out of Postgres.
+
+    Serves GET /comments/VIDEO and the page at /, and /healthz, /readyz and /metrics, on LIVECOMMENTS_LISTEN. Needs
+    Postgres (LIVECOMMENTS_POSTGRES_DSN as the role livecomments_history, LIVECOMMENTS_POSTGRES_PASSWORD_FILE), NATS
+    (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE) and LIVECOMMENTS_TOKEN_SECRET_FILE.
+    """
+    from history.app import make_service  # noqa: PLC0415
+
+    settings = read_settings()
+    if settings.web_dir is None:
+        settings = settings.model_copy(update={"web_dir": assets.folder("web")})
+    service.run(make_service, settings)

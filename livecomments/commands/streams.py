@@ -1,0 +1,42 @@
+"""`livecomments streams`: the streams created, or brought up to date."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from runtime import jetstream, postgres
+from runtime.settings import Settings, read_settings
+from runtime.streams import provision
+
+
+@click.command()
+def streams() -> None:
+    """Create the streams in NATS, or bring them up to date.
+
+    One stream for each of LIVECOMMENTS_SHARDS shards, of at most LIVECOMMENTS_STREAM_BYTES, with LIVECOMMENTS_REPLICAS
+    copies; and one for messages that Postgres could not hold. Needs NATS (LIVECOMMENTS_NATS_URL,
+    LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes first). A second run
+    changes nothing.
+    """
+    settings = read_settings()
+    asyncio.run(_run(settings))
+    click.echo(f"the streams of {settings.shards} shards are there")
+
+
+async def _run(settings: Settings) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("streams", total=settings.shards + 1)
+        connection = await jetstream.connect(settings, "streams")
+        try:
+            database = await postgres.connect(settings, "streams")
+            try:
+                await provision(connection, database, settings, lambda _: progress.advance(task))
+            finally:
+                await postgres.close(database)
+        finally:
+            await jetstream.close(connection)
