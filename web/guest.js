@@ -1,0 +1,81 @@
+/** Who is speaking: a guest, as `POST /guests` made it. Kept for this tab, so that a reload is still the same guest. */
+
+import { json, Problem, request } from "./http.js";
+
+const KEY = "livecomments.guest";
+const RENEW_BEFORE_MS = 30_000;
+
+export class Guest {
+  #kept;
+  #renewing = null;
+
+  constructor(kept) {
+    this.#kept = kept;
+  }
+
+  /** A new guest. Rejects with a `Problem`. */
+  static async make(name) {
+    return new Guest(await fetchGuest(name));
+  }
+
+  /** The guest of this tab, null if there is none. */
+  static restore() {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(KEY));
+      return kept?.token ? new Guest(kept) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  get name() {
+    return this.#kept.name;
+  }
+
+  get userId() {
+    return this.#kept.userId;
+  }
+
+  /** The token; another one when this one is running out, or was not taken. Rejects with a `Problem`. */
+  async token(renew = false) {
+    if (renew || Date.now() > this.#kept.until - RENEW_BEFORE_MS) {
+      this.#renewing ??= fetchGuest(this.name)
+        .then((kept) => {
+          this.#kept = kept;
+        })
+        .finally(() => {
+          this.#renewing = null;
+        });
+      await this.#renewing;
+    }
+    return this.#kept.token;
+  }
+
+  forget() {
+    keep(null);
+  }
+}
+
+async function fetchGuest(name) {
+  const response = await request("/guests", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name }),
+  }).catch((problem) => {
+    if (problem.code !== "not_found") throw problem;
+    throw new Problem({ kind: "refused", code: "no_guests", detail: "This service takes no guests." });
+  });
+  const guest = await json(response);
+  const kept = { ...guest, until: Date.now() + guest.expiresInS * 1000 };
+  keep(kept);
+  return kept;
+}
+
+function keep(kept) {
+  try {
+    if (kept) sessionStorage.setItem(KEY, JSON.stringify(kept));
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // Storage is switched off: the guest lasts as long as the page.
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Requests to the service, and what can come back instead of an answer.
+ *
+ * Problem
+ *   kind "refused"   the request is wrong and will stay so (400, 403, 404, 413, …)
+ *   kind "token"     401: another token is needed
+ *   kind "busy"      429: wait as long as `retryAfterMs` says
+ *   kind "away"      502, 503, 504, no connection: try again, a POST with the same key
+ */
+
+const ANSWER_WITHIN_MS = 15_000; // the service itself holds a comment for at most 10 s
+
+const KINDS = new Map([
+  [401, "token"],
+  [408, "away"],
+  [429, "busy"],
+  [500, "away"],
+  [502, "away"],
+  [503, "away"],
+  [504, "away"],
+]);
+
+export class Problem extends Error {
+  /** @param {{kind: string, code: string, detail: string, retryAfterMs?: number}} what */
+  constructor({ kind, code, detail, retryAfterMs = 0 }) {
+    super(detail);
+    this.kind = kind;
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+const AWAY = { kind: "away", code: "unreachable", detail: "The service cannot be reached." };
+
+/**
+ * The response to a request, for statuses below 400. Rejects with a `Problem` for everything else, and with the
+ * signal's reason when the caller gave up.
+ */
+export async function request(url, { token, signal, withinMs = ANSWER_WITHIN_MS, headers = {}, ...init } = {}) {
+  const authorization = token ? { Authorization: `Bearer ${token}` } : {};
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), withinMs);
+  let response;
+  try {
+    response = await fetch(url, {
+      ...init,
+      headers: { ...headers, ...authorization },
+      cache: "no-store",
+      signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+    });
+  } catch {
+    signal?.throwIfAborted();
+    throw new Problem(AWAY);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (response.status < 400) return response;
+  throw await problemOf(response);
+}
+
+/** The JSON of an answer; rejects with a `Problem` when it breaks off or is none. */
+export async function json(response) {
+  try {
+    return await response.json();
+  } catch {
+    throw new Problem(AWAY);
+  }
+}
+
+async function problemOf(response) {
+  const body = await response.json().catch(() => ({}));
+  return new Problem({
+    kind: KINDS.get(response.status) ?? "refused",
+    code: body.code ?? String(response.status),
+    detail: body.detail ?? `The service answered ${response.status}.`,
+    retryAfterMs: 1000 * (Number.parseInt(response.headers.get("Retry-After") ?? "", 10) || 0),
+  });
+}

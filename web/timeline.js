@@ -1,0 +1,105 @@
+/**
+ * The comments that are kept in memory: in order, each once, without a hole, and never too many.
+ *
+ * comment  {number, id, userId, message, timestamp, name?, role?}, or {number, id, timestamp, deleted: true}
+ *
+ * Numbers rise with time, and the stream brings them in order, so "seen already" is one comparison.
+ *
+ * While somebody reads further up (`held`), what they read stays where it is. What does not fit, or comes after a hole,
+ * waits in `#tail` until they come back.
+ */
+
+export const KEPT_AT_MOST = 1000;
+const TAIL_AT_MOST = 200;
+
+export class Timeline {
+  comments = [];
+  newest = 0; // the highest number ever taken, kept or not
+  unread = 0; // comments that came while `held`
+  complete = false; // there is nothing older
+  missing = 0; // comments up to this number are missing right before what is newest here; 0: none are
+  held = false;
+  #tail = null; // the newest comments, while they cannot follow `comments`; null: they do
+
+  /** Take a comment of the stream. False: it was here before. */
+  append(comment) {
+    if (comment.number <= this.newest) return false;
+    this.newest = comment.number;
+    if (this.held) this.unread += 1;
+    if (this.#tail) {
+      this.#tail.push(comment);
+    } else {
+      this.comments.push(comment);
+      if (this.comments.length > KEPT_AT_MOST) {
+        if (this.held) this.#tail = [this.comments.pop()];
+        else this.#forgetOldest();
+      }
+    }
+    this.#boundTail();
+    return true;
+  }
+
+  /** Take an older page, oldest first. The newest comments make room for it. */
+  prepend(page, complete) {
+    const first = this.comments[0]?.number ?? Number.POSITIVE_INFINITY;
+    this.comments = [...page.filter((comment) => comment.number < first), ...this.comments];
+    this.complete = complete;
+    const tooMany = this.comments.splice(KEPT_AT_MOST);
+    if (tooMany.length > 0) this.#tail = [...tooMany, ...(this.#tail ?? [])];
+    this.#boundTail();
+  }
+
+  /** The stream could not bring all comments up to the number `to`. */
+  hole(to) {
+    this.missing = Math.max(this.missing, to);
+    const after = (comment) => comment.number > to;
+    const newer = [...this.comments, ...(this.#tail ?? [])].filter(after);
+    if (this.held) {
+      this.comments = this.comments.filter((comment) => !after(comment));
+      this.#tail = newer;
+    } else {
+      this.comments = newer;
+      this.complete = false;
+    }
+  }
+
+  /** Fill what is missing with the newest page, oldest first. False: it does not reach far enough yet. */
+  fill(page, complete) {
+    const last = page.at(-1)?.number ?? 0;
+    if (last < this.missing) return false;
+    this.comments = [...page, ...this.comments.filter((comment) => comment.number > last)];
+    this.newest = Math.max(this.newest, last);
+    this.complete = complete;
+    this.missing = 0;
+    return true;
+  }
+
+  /** Go back to the newest comments. */
+  release() {
+    this.held = false;
+    this.unread = 0;
+    if (!this.#tail) return;
+    // With comments missing in between, only the tail is without a hole.
+    this.comments = this.missing ? this.#tail : [...this.comments, ...this.#tail];
+    if (this.missing) this.complete = false;
+    this.#tail = null;
+    while (this.comments.length > KEPT_AT_MOST) this.#forgetOldest();
+  }
+
+  /** Show a comment as deleted. */
+  remove(number) {
+    for (const list of [this.comments, this.#tail ?? []]) {
+      const at = list.findIndex((comment) => comment.number === number);
+      if (at >= 0) list[at] = { number, id: list[at].id, timestamp: list[at].timestamp, deleted: true };
+    }
+  }
+
+  #forgetOldest() {
+    this.comments.shift();
+    this.complete = false;
+  }
+
+  #boundTail() {
+    while (this.#tail && this.#tail.length > TAIL_AT_MOST) this.missing = this.#tail.shift().number;
+  }
+}

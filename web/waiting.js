@@ -1,0 +1,32 @@
+/** Waiting: for a time that somebody may cut short, and how long to wait before the next try. */
+
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * How long to wait before another try: as the service says, and longer with each failure in a row, up to half a
+ * minute. The spread keeps viewers that lost the same edge from coming back all at once.
+ */
+export function nextWaitMs(failures, saidMs) {
+  const base = Math.max(saidMs || FIRST_WAIT_MS, 1);
+  const grown = Math.min(base * 2 ** Math.max(failures - 1, 0), Math.max(LONGEST_WAIT_MS, base));
+  return grown * (1 + Math.random() * 0.5);
+}
+
+/** Resolves after `ms`, or as soon as the browser is back online; rejects when `signal` is aborted. */
+export function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const end = (settle, value) => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      signal.removeEventListener("abort", aborted);
+      settle(value);
+    };
+    const done = () => end(resolve);
+    const aborted = () => end(reject, signal.reason);
+    const timer = setTimeout(done, ms);
+    addEventListener("online", done);
+    signal.addEventListener("abort", aborted);
+    if (signal.aborted) aborted();
+  });
+}
