@@ -28,14 +28,15 @@ def describe(settings: Settings) -> dict[str, Any]:
     path = settings.data_dir / CLUSTER_FILE
     try:
         description = orjson.loads(path.read_bytes())
-        gateway_pid = description["gateway"]["pid"]
+        # Of all, because one that is just being started again is named with the process that ended.
+        pids = [place["pid"] for place in (description["gateway"], *description["writers"], *description["edges"])]
     except FileNotFoundError:
         raise NoClusterError(f"no cluster runs in {settings.data_dir} (there is no {path}): {_HOW_TO_START}") from None
     except OSError as error:
         raise NoClusterError(f"{path}: {error.strerror}") from None
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise NoClusterError(f"{path} is not the description of a cluster: {_HOW_TO_START}") from None
-    if not _is_alive(gateway_pid):
+    if not any(_is_alive(pid) for pid in pids):
         raise NoClusterError(f"the cluster of {path} does not run any more: {_HOW_TO_START}")
     return dict(description)
 

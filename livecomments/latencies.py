@@ -27,7 +27,6 @@ class Latencies:
         ordered = sorted(self._seconds)
         if not ordered:
             return [math.nan] * len(percents)
-        last = len(ordered) - 1
-        return [
-            ordered[min(last, max(0, math.ceil(percent / 100 * len(ordered)) - 1))] * _S_TO_MS for percent in percents
-        ]
+        # Rounded, because 99.9 / 100 * 1000 is a little more than 999.
+        ranks = (math.ceil(round(percent * len(ordered) / 100, 6)) for percent in percents)
+        return [ordered[max(rank, 1) - 1] * _S_TO_MS for rank in ranks]
