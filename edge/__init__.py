@@ -18,9 +18,11 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `streamed.py` | a viewer on a server that cannot hand over: an ordinary streamed response |
 | `joining.py` | from a position to live: the replay that goes before |
 | `replays.py` | the part of a video between two numbers, out of JetStream or history |
+| `audience.py` | how many watch a video, on all edges together |
 | `probe.py` | lost last messages of quiet videos, found by asking |
 | `sweep.py` | heartbeats, stalled viewers, expired tokens |
 | `snapshot.py` | the newest comments as one document, for those who poll |
+| `admission.py` | who is taken in, and how all are sent away |
 | `limits.py` | how many streams an address, a user and this edge may have |
 | `metrics.py` | what this edge counts |
 """

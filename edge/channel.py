@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge.metrics import (
@@ -32,6 +33,9 @@ class _Round:
     start: int
     end: int
     data: bytes
+    whole: bool  # `data` holds all of them, and not only notices: the ring still had them
+    comments: int = 0  # in `data`
+    special: set[Viewer] = field(default_factory=set)  # those who get more than that
     place: int = 0  # in `viewers`: how far it got
     cost_s: float = 0.0
 
@@ -52,45 +56,76 @@ class Channel:
         self._written = 0  # index up to which the last round wrote
         self._written_number = 0  # and the number there
         self._oldest_unwritten_ms = 0
+        self._notices = b""  # for the next round
+        self._shown = self._hidden = 0  # comments since the viewers were last told
+        self._interested: dict[str, set[Viewer]] | None = None  # by author; only once something has been hidden
 
     def begin(self, floor: int) -> None:
         """Say above which number the ring holds everything; before the first message."""
         self.ring.floor = floor
         self._written_number = floor
 
-    def append(self, number: int, frame: bytes, posted_ms: int) -> None:
-        """Take in the next message, and write it to the viewers as soon as the pacer lets it."""
+    def append(self, number: int, frame: bytes, posted_ms: int, hidden_author: str | None = None) -> None:
+        """Take in the next message, and write it to the viewers as soon as the pacer lets it.
+
+        With `hidden_author` it was left out of the sample: it goes to those who care for its author.
+        """
         if self._written == self.ring.end:
             self._oldest_unwritten_ms = posted_ms
-        self.ring.append(number, frame)
+        self.ring.append(number, frame, hidden_author)
+        if hidden_author is not None:
+            self._hidden += 1
+            if self._interested is None:
+                self._interested = {}
+                for viewer in self.viewers:
+                    self._note_interest(viewer)
+        elif frame:
+            self._shown += 1
         if not self.viewers:
             self._written, self._written_number = self.ring.end, number
-        elif self._round is None:
-            # Never in the same turn of the loop: whatever else has arrived in it shares the write.
-            if self._loop.time() >= self._rest_until:
-                self._round = self._loop.call_soon(self._start_round)
-            else:
-                self._round = self._loop.call_at(self._rest_until, self._start_round)
+        else:
+            self._write_soon()
+
+    def tell(self, notice: bytes) -> None:
+        """Write something to all viewers that has no place in the order: the slow ones do without it."""
+        self._notices += notice
+        self._write_soon()
+
+    def tell_sampled(self) -> None:
+        """Tell the viewers how many comments they were shown since this was last called, if that is not all."""
+        if self._hidden:
+            self.tell(sse.named_event("sampled", {"shown": self._shown, "of": self._shown + self._hidden}))
+        self._shown = self._hidden = 0
 
     def join(self, viewer: Viewer, index: int) -> None:
         """Add a viewer that has been given everything before `index`."""
         viewer.channel = self
         viewer.index = index
         self.viewers[viewer] = None
+        if self._interested is not None:
+            self._note_interest(viewer)
         self.catch_up(viewer)
 
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer."""
         self.viewers.pop(viewer, None)
+        if self._interested is not None:
+            for author in _authors(viewer):
+                viewers = self._interested.get(author)
+                if viewers is not None:
+                    viewers.discard(viewer)
+                    if not viewers:
+                        del self._interested[author]
 
-    def heartbeat(self) -> None:
-        """Write a comment line to every viewer, so that nobody on the way takes a quiet stream for a dead one."""
-        if self._round is None:
-            end = self.ring.end
-            self._write_slice(_Round(list(self.viewers), end, end, sse.HEARTBEAT))
+    def reached(self, viewer: Viewer) -> int:
+        """Return the number that a viewer has reached."""
+        return self.ring.number_before(viewer.index)
 
     def catch_up(self, viewer: Viewer) -> None:
         """Write to a viewer what the ring holds for it, and tell it what the ring no longer holds."""
+        self._catch_up(viewer, self.ring.end)
+
+    def _catch_up(self, viewer: Viewer, end: int) -> None:
         if viewer.index < 0 or viewer.paused_since is not None:
             return
         ring = self.ring
@@ -102,40 +137,60 @@ class Channel:
             viewer.index = ring.begin
             viewer.send(sse.named_event("skipped", told, ring.floor))
         viewer.reached = 0
-        index, end = viewer.index, ring.end
-        if index < end:
-            viewer.index = end
-            self._write(viewer, ring.frames(index, end), end - index)
+        if viewer.index < end:
+            self._write_own(viewer, viewer.index, end)
+
+    def _write_soon(self) -> None:
+        """Begin a round as soon as the last one is over and the channel has rested."""
+        if self._round is None:
+            # Never in the same turn of the loop: whatever else arrives in it shares the write.
+            if self._loop.time() >= self._rest_until:
+                self._round = self._loop.call_soon(self._start_round)
+            else:
+                self._round = self._loop.call_at(self._rest_until, self._start_round)
 
     def _start_round(self) -> None:
         ring = self.ring
         start, end = self._written, ring.end
-        data = ring.frames(start, end) if start >= ring.begin else b""
-        FLUSHES.inc()
-        FLUSHED_COMMENTS.inc(end - start)
-        if self._oldest_unwritten_ms:
-            STORED_TO_WRITTEN.observe(max(0.0, time.time() - self._oldest_unwritten_ms / 1000))
-        self._write_slice(_Round(list(self.viewers), start, end, data))
+        whole = start >= ring.begin
+        notices, self._notices = self._notices, b""
+        data = ring.frames(start, end) + notices if whole else notices
+        writing = _Round(list(self.viewers), start, end, data, whole)
+        if end > start:
+            FLUSHES.inc()
+            FLUSHED_COMMENTS.inc(end - start)
+            if self._oldest_unwritten_ms:
+                STORED_TO_WRITTEN.observe(max(0.0, time.time() - self._oldest_unwritten_ms / 1000))
+            if whole:
+                writing.comments = ring.shown(start, end)
+                writing.special = self._special(start, end)
+        self._write_slice(writing)
+
+    def _special(self, start: int, end: int) -> set[Viewer]:
+        """Return the viewers that get more than everybody gets."""
+        if not self._interested:
+            return set()
+        authors = self.ring.hidden_authors(start, end)
+        return set().union(*(self._interested.get(author, ()) for author in authors))
 
     def _write_slice(self, writing: _Round) -> None:
         """Write to the next slice of viewers, and leave the rest to a later turn of the loop."""
         began_s = time.perf_counter()
-        start, end, data = writing.start, writing.end, writing.data
-        whole = bool(data) or start >= self.ring.begin
+        start, end, data, special = writing.start, writing.end, writing.data, writing.special
         written = 0
         for viewer in writing.viewers[writing.place : writing.place + SLICE]:
             if viewer.paused_since is not None:
                 continue
-            if viewer.index == start and whole:
+            if viewer.index == start and writing.whole and viewer not in special:
                 viewer.index = end
                 if data:
                     viewer.send(data)
                     written += 1
             elif 0 <= viewer.index < end:
-                # It fell behind, or there was more than the ring can hold: what it lacks is its own.
-                self.catch_up(viewer)
+                # It fell behind, or what it gets is its own, or there was more than the ring can hold.
+                self._catch_up(viewer, end)
         if written:
-            DELIVERED.inc((end - start) * written)
+            DELIVERED.inc(writing.comments * written)
             WRITES.inc(written)
             WRITTEN_BYTES.inc(len(data) * written)
         writing.place += SLICE
@@ -152,12 +207,26 @@ class Channel:
         self._written_number = self.ring.number_before(writing.end)
         self._rest_until = now + self._pacer.wrote(now, writing.cost_s)
         self._round = None
-        if self.ring.end > writing.end:
-            self._round = self._loop.call_at(self._rest_until, self._start_round)
+        if self.ring.end > writing.end or self._notices:
+            self._write_soon()
 
-    def _write(self, viewer: Viewer, data: bytes, comments: int) -> None:
-        if data:
+    def _write_own(self, viewer: Viewer, start: int, end: int) -> None:
+        """Write the entries from `start` to `end` to one viewer, with those that only it cares for."""
+        viewer.index = end
+        frames = [frame for _, frame in self.ring.frames_for(start, end, viewer.cares_for)]
+        if frames:
+            data = b"".join(frames)
             viewer.send(data)
-            DELIVERED.inc(comments)
+            DELIVERED.inc(len(frames))
             WRITES.inc()
             WRITTEN_BYTES.inc(len(data))
+
+    def _note_interest(self, viewer: Viewer) -> None:
+        assert self._interested is not None
+        for author in _authors(viewer):
+            self._interested.setdefault(author, set()).add(viewer)
+
+
+def _authors(viewer: Viewer) -> Iterable[str]:
+    """Return the authors that a viewer cares for."""
+    return () if viewer.identity is None else (viewer.identity.user_id, *viewer.identity.following)

@@ -13,6 +13,8 @@ from edge.feed import Feed
 from edge.metrics import VIDEOS
 from edge.pacer import Pacer
 from edge.replays import Replays
+from runtime.settings import Settings
+from wire.sampling import Sampler
 from wire.video import shard_of
 
 LINGER_S: Final = 10.0  # a channel is kept this long without viewers: one who reloads the page finds its ring
@@ -25,18 +27,21 @@ class OpenVideo:
     channel: Channel
     feed: Feed
     claims: int = 0  # viewers, and those on the way to becoming one
+    told_viewers: int = 0  # what its viewers were told last of how many they are, and when
+    told_at: float = 0.0
     letting_go: asyncio.TimerHandle | None = None
 
 
 class Channels:
     """The videos of this edge."""
 
-    def __init__(self, connection: Client, replays: Replays, shards: int, limit: int) -> None:
+    def __init__(self, connection: Client, replays: Replays, settings: Settings) -> None:
         self.open: dict[str, OpenVideo] = {}
         self._connection = connection
         self._replays = replays
-        self._shards = shards
-        self._limit = limit
+        self._shards = settings.shards
+        self._limit = settings.videos_per_edge
+        self._readable_rate = settings.readable_rate
         self._pacer = Pacer()
         self._loop = asyncio.get_running_loop()
         self._closing: set[asyncio.Task[None]] = set()
@@ -48,13 +53,18 @@ class Channels:
             if self._limit and len(self.open) >= self._limit:
                 return None
             channel = Channel(shard_of(video, self._shards), video, self._pacer)
-            held = self.open[video] = OpenVideo(channel, Feed(channel, self._connection, self._replays))
+            feed = Feed(channel, self._connection, self._replays, self.sampler())
+            held = self.open[video] = OpenVideo(channel, feed)
             VIDEOS.set(len(self.open))
         held.claims += 1
         if held.letting_go is not None:
             held.letting_go.cancel()
             held.letting_go = None
         return held
+
+    def sampler(self) -> Sampler | None:
+        """Return what chooses the comments of one video that are shown; None when all are."""
+        return Sampler(self._readable_rate) if self._readable_rate else None
 
     def release(self, held: OpenVideo) -> None:
         """Give a claim back. After the last one the video is let go, unless somebody comes soon."""

@@ -23,6 +23,7 @@ from runtime.jetstream import StoreError, stored_message
 from runtime.logs import get_logger
 from runtime.metrics import PUBLISHED
 from wire import headers, sse, subjects
+from wire.sampling import Sampler
 
 MAX_WAITING: Final = 10_000  # copies kept while a gap below them is filled; above that they are read again instead
 RETRY_S: Final = 0.25
@@ -35,7 +36,7 @@ _log = get_logger("edge")
 class Feed:
     """Keeps one channel fed. `newest` is the newest number that the channel has, or that it begins above."""
 
-    def __init__(self, channel: Channel, connection: Client, replays: Replays) -> None:
+    def __init__(self, channel: Channel, connection: Client, replays: Replays, sampler: Sampler | None) -> None:
         self.channel = channel
         self.newest = 0
         self.newest_is_known = False  # False: the stream held nothing of the video, and history could not be asked
@@ -43,6 +44,7 @@ class Feed:
         self.was_asked_for = False  # since it was opened, whether copies were lost (see `probe.py`)
         self._connection = connection
         self._replays = replays
+        self._sampler = sampler  # None: everything is shown
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._subscription: Subscription | None = None
@@ -131,7 +133,8 @@ class Feed:
 
     def _append(self, message: Message) -> None:
         self.newest = message.number
-        self.channel.append(message.number, message.frame(), message.posted_ms)
+        hidden_author = None if self._sampler is None else message.hidden_author(self._sampler)
+        self.channel.append(message.number, message.frame(), message.posted_ms, hidden_author)
 
     def _wait(self, message: Message, previous: int) -> None:
         self._waiting.append(message)

@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.viewer import HIGH_WATER_BYTES, LOW_WATER_BYTES, SEND_BUFFER_BYTES, Viewer
+from runtime.tokens import Identity
 
 EXTENSION: Final = "livecomments.handover"
 
@@ -40,8 +41,8 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
 
     __slots__ = ("_loop", "_transport")
 
-    def __init__(self, user_id: str | None, expires_at: float | None) -> None:
-        super().__init__(user_id, expires_at)
+    def __init__(self, identity: Identity | None, address: str) -> None:
+        super().__init__(identity, address)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
 

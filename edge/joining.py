@@ -7,6 +7,7 @@ one go on the event loop, when the ring reaches back to where the replay ended: 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from edge.viewer import HIGH_WATER_BYTES, Viewer
 from runtime.jetstream import StoreError
 from wire import sse
 from wire.number import parse_position
+from wire.sampling import Sampler
 
 REPLAYS_AT_ONCE: Final = 16  # on this edge; further ones wait for their turn
 RETRY_S: Final = 0.5
@@ -43,6 +45,7 @@ class _Replay:
     resumed: bool
     complete: bool = True
     replayed: int = 0
+    last_sent: int | None = None  # the last number that the viewer has had as an event's id
     first_missing: int | None = None
     last_missing: int | None = None
 
@@ -66,8 +69,9 @@ class _Replay:
 class Joining:
     """Brings viewers from their positions to live."""
 
-    def __init__(self, replays: Replays) -> None:
+    def __init__(self, replays: Replays, make_sampler: Callable[[], Sampler | None]) -> None:
         self._replays = replays
+        self._make_sampler = make_sampler
         self._slots = asyncio.Semaphore(REPLAYS_AT_ONCE)
 
     def join_now(self, viewer: Viewer, video: OpenVideo, position: Position) -> bool:
@@ -88,6 +92,7 @@ class Joining:
         """Join a viewer, as soon as that can be done."""
         await video.feed.opened()
         replay = _Replay(resumed=True)
+        sampler = self._make_sampler()
         number = position.number
         if number is not None and number > video.feed.newest:
             number = await self._check_position(video, number, replay)
@@ -101,8 +106,7 @@ class Joining:
             part = await self._part(video, number, upto, max(1, MAX_DEPTH - replay.replayed))
             if part.missing is not None:
                 replay.misses(*part.missing)
-            replay.replayed += len(part.messages)
-            await _send(viewer, part.messages)
+            await _send(viewer, part.messages, sampler, replay)
             number = upto
         if number is None:
             _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
@@ -136,11 +140,17 @@ class Joining:
                 await asyncio.sleep(RETRY_S)
 
 
-async def _send(viewer: Viewer, messages: list[Message] | Any) -> None:
-    """Write a replay to a viewer, no faster than it reads."""
+async def _send(viewer: Viewer, messages: Sequence[Message], sampler: Sampler | None, replay: _Replay) -> None:
+    """Write a replay to a viewer, no faster than it reads: the sample that it would have been shown live."""
     piece = bytearray()
     for message in messages:
-        piece += message.frame()
+        author = None if sampler is None else message.hidden_author(sampler)
+        frame = message.frame() if author is None or viewer.cares_for(author) else b""
+        if not frame:
+            continue
+        piece += frame
+        replay.replayed += 1
+        replay.last_sent = message.number
         if len(piece) >= HIGH_WATER_BYTES:
             viewer.send(bytes(piece))
             piece.clear()
@@ -156,15 +166,16 @@ def _finish(viewer: Viewer, video: OpenVideo, number: int | None, replay: _Repla
         return
     ring, newest = video.channel.ring, video.feed.newest
     index = ring.end if number is None else ring.index_after(number)
-    from_ring = ring.end - index
-    if from_ring:
+    entries = ring.frames_for(index, ring.end, viewer.cares_for)
+    if entries:
         REPLAYS.labels("ring").inc()
-    replay.replayed += from_ring
+        replay.replayed += len(entries)
+        replay.last_sent = entries[-1][0]
     REPLAYED.inc(replay.replayed)
     if not replay.complete:
         INCOMPLETE.inc()
-    # `sync` moves the position only where no event before it has: with nothing replayed, or nothing to show at the end.
-    shown = number == newest if not from_ring else ring.newest_is_shown
-    event = sse.named_event("sync", replay.told(), newest if newest and not shown else None)
-    viewer.send(ring.frames(index, ring.end) + event)
+    # `sync` carries the position reached where no event before it did.
+    reached = number if replay.last_sent is None else replay.last_sent
+    event = sse.named_event("sync", replay.told(), newest if newest > (reached or 0) else None)
+    viewer.send(b"".join(frame for _, frame in entries) + event)
     video.channel.join(viewer, ring.end)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 from edge.metrics import REFUSED
 from runtime.settings import Settings
+from runtime.tokens import Identity
 from wire.problem import Refused
 
 
@@ -22,38 +22,35 @@ class StreamLimits:
         self.streams = 0
 
     @property
-    def edge_is_full(self) -> bool:
-        """Whether this edge holds as many streams as it may."""
-        return bool(self._per_edge) and self.streams >= self._per_edge
+    def edge_is_over(self) -> bool:
+        """Whether this edge holds more streams than it may."""
+        return 0 < self._per_edge < self.streams
 
-    def check(self, address: str, user_id: str | None) -> None:
+    def check(self, address: str, identity: Identity | None) -> None:
         """Raise `Refused` (`too_many_streams`) when the address or the user has as many streams as it may."""
         if self._per_address and self._addresses[address] >= self._per_address:
             REFUSED.labels("address").inc()
             raise Refused("too_many_streams")
-        if self._per_user and user_id is not None and self._users[user_id] >= self._per_user:
+        if self._per_user and identity is not None and self._users[identity.user_id] >= self._per_user:
             REFUSED.labels("user").inc()
             raise Refused("too_many_streams")
 
-    def take(self, address: str, user_id: str | None) -> Callable[[], None]:
-        """Count a stream, and return what gives it back."""
-        counted = (
-            [(self._addresses, address)]
-            if user_id is None
-            else [
-                (self._addresses, address),
-                (self._users, user_id),
-            ]
-        )
-        for counter, key in counted:
-            counter[key] += 1
+    def take(self, address: str, identity: Identity | None) -> None:
+        """Count a stream."""
         self.streams += 1
+        self._addresses[address] += 1
+        if identity is not None:
+            self._users[identity.user_id] += 1
 
-        def release() -> None:
-            for counter, key in counted:
-                counter[key] -= 1
-                if not counter[key]:
-                    del counter[key]
-            self.streams -= 1
+    def release(self, address: str, identity: Identity | None) -> None:
+        """Give a counted stream back."""
+        self.streams -= 1
+        _decrease(self._addresses, address)
+        if identity is not None:
+            _decrease(self._users, identity.user_id)
 
-        return release
+
+def _decrease(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

@@ -20,8 +20,9 @@ from edge.metrics import REPLAYS
 from runtime.jetstream import Reader
 from runtime.logs import get_logger
 from wire import subjects
-from wire.comment import COMMENT_KIND, encode_payload
+from wire.comment import COMMENT_KIND, encode_payload, ordinary_author
 from wire.number import MAX_NUMBER
+from wire.sampling import Sampler
 
 MAX_DEPTH: Final = 10_000  # comments in one replay
 READ_BATCH: Final = 500  # messages in one Direct Get: small, so that live copies do not wait behind them
@@ -43,6 +44,12 @@ class Message:
     def frame(self) -> bytes:
         """Return it as the bytes that viewers get."""
         return frame(self.number, self.kind, self.posted_ms, self.payload)
+
+    def hidden_author(self, sampler: Sampler) -> str | None:
+        """Count the message, and return its author when it is left out of the sample; None when it is shown to all."""
+        if self.kind is not None or sampler.shows(self.number, self.posted_ms):
+            return None
+        return ordinary_author(self.payload)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ up is a slice. `floor` is the number up to which the ring does not reach back: i
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
 MAX_ENTRIES: Final = 2_000
@@ -16,7 +17,18 @@ MAX_BYTES: Final = 512 * 1024
 class Ring:
     """The frames of a video's newest messages in order of their numbers, bounded in entries and in bytes."""
 
-    __slots__ = ("_bytes", "_frames", "_numbers", "_start", "begin", "floor", "max_bytes", "max_entries")
+    __slots__ = (
+        "_authors",
+        "_bytes",
+        "_frames",
+        "_numbers",
+        "_shared",
+        "_start",
+        "begin",
+        "floor",
+        "max_bytes",
+        "max_entries",
+    )
 
     def __init__(self, floor: int, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self.floor = floor
@@ -26,6 +38,8 @@ class Ring:
         self._start = 0  # where that entry stands in the lists; what is before it is dropped now and then
         self._numbers: list[int] = []
         self._frames: list[bytes] = []
+        self._shared: list[bytes] = []  # the frame; empty where only those see it who care for its author
+        self._authors: list[str | None] = []  # of those
         self._bytes = 0
 
     @property
@@ -38,10 +52,15 @@ class Ring:
         """Return the newest number, or the floor while nothing came in."""
         return self._numbers[-1] if len(self._numbers) > self._start else self.floor
 
-    def append(self, number: int, frame: bytes) -> None:
-        """Take in the next message. Its number must be above all before it."""
+    def append(self, number: int, frame: bytes, hidden_author: str | None = None) -> None:
+        """Take in the next message. Its number must be above all before it.
+
+        With `hidden_author` it was left out of the sample: only those see it who care for its author.
+        """
         self._numbers.append(number)
         self._frames.append(frame)
+        self._shared.append(frame if hidden_author is None else b"")
+        self._authors.append(hidden_author)
         self._bytes += len(frame)
         while self.end - self.begin > self.max_entries or (self._bytes > self.max_bytes and self.end - self.begin > 1):
             self._drop_oldest()
@@ -55,11 +74,6 @@ class Ring:
         place = index - self.begin + self._start - 1
         return self._numbers[place] if place >= self._start else self.floor
 
-    @property
-    def newest_is_shown(self) -> bool:
-        """Whether the newest entry is an event, and not one of those that there is nothing to show of."""
-        return len(self._frames) > self._start and bool(self._frames[-1])
-
     def last(self, count: int) -> list[bytes]:
         """Return the frames of up to `count` newest events, oldest first."""
         shown: list[bytes] = []
@@ -71,19 +85,41 @@ class Ring:
         return shown[::-1]
 
     def frames(self, index: int, end: int) -> bytes:
-        """Return the bytes of the entries from `index` up to, and without, `end`."""
+        """Return the bytes that everybody gets of the entries from `index` up to, and without, `end`."""
         shift = self._start - self.begin
         if end - index == 1:
-            return self._frames[index + shift]
-        return b"".join(self._frames[index + shift : end + shift])
+            return self._shared[index + shift]
+        return b"".join(self._shared[index + shift : end + shift])
+
+    def frames_for(self, index: int, end: int, cares_for: Callable[[str], bool]) -> list[tuple[int, bytes]]:
+        """Return the same entries, number and frame, as somebody gets them who cares for some authors."""
+        shift = self._start - self.begin
+        shown: list[tuple[int, bytes]] = []
+        for place in range(index + shift, end + shift):
+            author, frame = self._authors[place], self._frames[place]
+            if frame and (author is None or cares_for(author)):
+                shown.append((self._numbers[place], frame))
+        return shown
+
+    def hidden_authors(self, index: int, end: int) -> set[str]:
+        """Return the authors of those of the same entries that were left out of the sample."""
+        shift = self._start - self.begin
+        return {author for author in self._authors[index + shift : end + shift] if author is not None}
+
+    def shown(self, index: int, end: int) -> int:
+        """Return how many of the same entries everybody gets."""
+        shift = self._start - self.begin
+        return end - index - self._shared[index + shift : end + shift].count(b"")
 
     def _drop_oldest(self) -> None:
         self.floor = self._numbers[self._start]
         self._bytes -= len(self._frames[self._start])
-        self._frames[self._start] = b""
+        self._frames[self._start] = self._shared[self._start] = b""
         self._start += 1
         self.begin += 1
         if self._start > self.max_entries:
             del self._numbers[: self._start]
             del self._frames[: self._start]
+            del self._shared[: self._start]
+            del self._authors[: self._start]
             self._start = 0

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from edge.viewer import HIGH_WATER_BYTES, Viewer
+from runtime.tokens import Identity
 
 
 class StreamedViewer(Viewer):
@@ -13,8 +14,8 @@ class StreamedViewer(Viewer):
 
     __slots__ = ("_ended", "_loop", "_unsent", "_woken")
 
-    def __init__(self, user_id: str | None, expires_at: float | None) -> None:
-        super().__init__(user_id, expires_at)
+    def __init__(self, identity: Identity | None, address: str) -> None:
+        super().__init__(identity, address)
         self._loop = asyncio.get_running_loop()
         self._unsent = bytearray()
         self._woken = asyncio.Event()

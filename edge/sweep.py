@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -12,27 +11,26 @@ from edge.channels import Channels
 from edge.metrics import ENDED
 from edge.viewer import Viewer
 from runtime.tokens import LEEWAY_S
+from wire import sse
 
 INTERVAL_S: Final = 1.0
 HEARTBEAT_S: Final = 15.0
 STALL_S: Final = 30.0  # a viewer whose socket takes nothing for this long is closed
-RETRY_MS: Final = (1_000, 3_000)  # how long a client waits before it connects again: each another time
+EXPIRED_RETRY_MS: Final = 1_000  # with the same token it would be refused, with a new one it is welcome
 
 
-def retry_ms() -> int:
-    """Return a time to wait before connecting again, in milliseconds."""
-    return random.randint(*RETRY_MS)  # noqa: S311  spreads load, no secret
-
-
-async def sweep(channels: Channels, viewers: dict[Viewer, None]) -> None:
+async def sweep(channels: Channels, viewers: Iterable[Viewer]) -> None:
     """Do what is due, once a second, for ever."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(INTERVAL_S)
         now = loop.time()
         for video in channels.open.values():
-            if video.channel.viewers and now - video.channel.last_write >= HEARTBEAT_S:
-                video.channel.heartbeat()
+            channel = video.channel
+            if channel.viewers:
+                channel.tell_sampled()
+                if now - channel.last_write >= HEARTBEAT_S:
+                    channel.tell(sse.HEARTBEAT)
         _end_overdue(list(viewers), now, time.time())
 
 
@@ -41,6 +39,6 @@ def _end_overdue(viewers: Iterable[Viewer], now: float, wall: float) -> None:
         if viewer.paused_since is not None and now - viewer.paused_since > STALL_S:
             ENDED.labels("stalled").inc()
             viewer.abort()
-        elif viewer.expires_at is not None and viewer.expires_at + LEEWAY_S <= wall:
+        elif viewer.identity is not None and viewer.identity.expires_at + LEEWAY_S <= wall:
             ENDED.labels("expired").inc()
-            viewer.say_goodbye("expired", retry_ms())
+            viewer.say_goodbye("expired", EXPIRED_RETRY_MS)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
+from runtime.tokens import Identity
 from wire import sse
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from edge.channel import Channel
 
 # What may wait in this process for one viewer's socket before it is left alone until it drains.
 HIGH_WATER_BYTES: Final = 64 * 1024
 LOW_WATER_BYTES: Final = 16 * 1024
 # What the kernel may hold for it on top; bounded, or a viewer that never reads would go unnoticed for 4 MB.
 SEND_BUFFER_BYTES: Final = 128 * 1024
+
+
+class Room(Protocol):
+    """What a viewer needs of the channel that it has joined."""
+
+    def catch_up(self, viewer: Viewer) -> None:
+        """Write to the viewer what it lacks."""
+
+    def leave(self, viewer: Viewer) -> None:
+        """Forget the viewer."""
+
+    def reached(self, viewer: Viewer) -> int:
+        """Return the number that the viewer has reached."""
 
 
 class Viewer:
@@ -29,25 +39,30 @@ class Viewer:
     __slots__ = (
         "_on_gone",
         "_on_resumed",
+        "address",
         "channel",
-        "expires_at",
+        "identity",
         "index",
         "is_gone",
         "paused_since",
         "reached",
-        "user_id",
     )
 
-    def __init__(self, user_id: str | None, expires_at: float | None) -> None:
-        self.user_id = user_id
-        self.expires_at = expires_at  # of its token, in seconds since 1970; None where reading is public
-        self.channel: Channel | None = None
+    def __init__(self, identity: Identity | None, address: str) -> None:
+        self.identity = identity  # None where reading is public
+        self.address = address
+        self.channel: Room | None = None
         self.index = -1
         self.paused_since: float | None = None  # the loop's time at which its socket was found full
         self.reached = 0  # the number that it has reached, kept only while it is paused
         self.is_gone = False
-        self._on_gone: Callable[[], None] | None = None
+        self._on_gone: Callable[[Viewer], None] | None = None
         self._on_resumed: asyncio.Event | None = None
+
+    def cares_for(self, author: str) -> bool:
+        """Whether it sees everything by an author, sample or not: itself, and those it follows."""
+        identity = self.identity
+        return identity is not None and (author == identity.user_id or author in identity.following)
 
     def send(self, data: bytes) -> None:
         """Write bytes to the viewer. Does nothing once it is gone."""
@@ -61,8 +76,8 @@ class Viewer:
         """Close its stream at once; what waits for its socket is thrown away."""
         raise NotImplementedError
 
-    def when_gone(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called once, when the viewer's connection has ended."""
+    def when_gone(self, callback: Callable[[Viewer], None]) -> None:
+        """Have `callback` called once with the viewer, when its connection has ended."""
         self._on_gone = callback
 
     def say_goodbye(self, reason: str, retry_ms: int) -> None:
@@ -75,7 +90,7 @@ class Viewer:
         if self.paused_since is None:
             self.paused_since = now
             if self.channel is not None:
-                self.reached = self.channel.ring.number_before(self.index)
+                self.reached = self.channel.reached(self)
 
     async def writable(self) -> None:
         """Wait until its socket takes more, or the viewer is gone."""
@@ -103,4 +118,4 @@ class Viewer:
             self.channel = None
         callback, self._on_gone = self._on_gone, None
         if callback is not None:
-            callback()
+            callback(self)

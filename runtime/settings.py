@@ -66,7 +66,10 @@ class Settings(BaseSettings):
     streams_per_address: Limit = Field(1000, description="open streams from one address, on one edge")
     streams_per_user: Limit = Field(20, description="open streams of one user, on one edge")
     streams_per_edge: Limit = Field(18000, description="open streams on one edge")
+    poll_above: Limit = Field(1_000_000, description="viewers of one video, on all edges, above which new ones poll")
     videos_per_edge: Limit = Field(20000, description="channels on one edge, snapshots included")
+
+    readable_rate: Rate = Field(20, description="comments a second shown to a viewer before sampling sets in")
 
     # The store.
     archive_wait_ms: int = Field(250, ge=0, description="how long a POST waits for Postgres before it answers 202")

@@ -71,6 +71,16 @@ def decode_payload(number: int, posted_ms: int, payload: bytes) -> Comment:
     return comment
 
 
+def ordinary_author(payload: bytes) -> str | None:
+    """Return who wrote a comment; None for a host, a moderator, and a payload that no writer has written."""
+    try:
+        document = orjson.loads(payload)
+        author = document["userId"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return author if isinstance(author, str) and document.get("role", "viewer") == "viewer" else None
+
+
 def event_data(number: int, posted_ms: int, payload: bytes) -> bytes:
     """Return the `data` of a comment's event: the payload's own bytes, the number before and the time after them.
 

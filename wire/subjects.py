@@ -7,10 +7,13 @@
 | `stored.S` | writer | "numbers up to here are stored": wakes the archiver |
 | `archived.S` | archiver | "numbers up to here are in Postgres" |
 | `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
+| `viewers.S` | edge | how many viewers it has of each of the shard's videos |
 | `history.S` | edge, asking history | the part of a replay that JetStream no longer keeps |
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 SET_ASIDE_STREAM = "setaside"
 
@@ -43,6 +46,11 @@ def archived(shard: int) -> str:
 def set_aside(shard: int) -> str:
     """Return the subject for messages of a shard that Postgres cannot hold."""
     return f"setaside.{shard}"
+
+
+def audience(shard: int | Literal["*"]) -> str:
+    """Return the subject on which edges say how many viewers they have; `*` for all shards."""
+    return f"viewers.{shard}"
 
 
 def history(shard: int) -> str:

@@ -1,0 +1,111 @@
+"""Who is taken in, and how all are sent away."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from typing import Final
+
+from edge.audience import Audience
+from edge.channels import Channels, OpenVideo
+from edge.joining import Joining, Position
+from edge.limits import StreamLimits
+from edge.metrics import ENDED, VIEWERS
+from edge.viewer import Viewer
+from runtime.settings import Settings
+from wire import sse
+
+RETRY_MS: Final = (1_000, 3_000)  # how long a client waits before it connects again: each another time
+FULL_RETRY_MS: Final = (5_000, 15_000)  # … when this edge has no room
+POLL_RETRY_MS: Final = (60_000, 120_000)  # … when it is to poll: it looks now and then whether streams are given again
+POLL_INTERVAL_MS: Final = 2_000
+# What the other edges can take in: 1,700 handshakes a second and core were measured, and they have other work to do.
+DRAIN_VIEWERS_PER_S: Final = 1_000
+DRAIN_MAX_S: Final = 20.0
+DRAIN_STEP_S: Final = 0.05
+
+
+class Admission:
+    """The viewers of this edge, from the first step of their streams to the end."""
+
+    def __init__(self, settings: Settings, channels: Channels, joining: Joining, audience: Audience) -> None:
+        self.limits = StreamLimits(settings)
+        self.viewers: dict[Viewer, OpenVideo | None] = {}  # each with the video that it has a claim on
+        self._channels = channels
+        self._joining = joining
+        self._audience = audience
+        self._poll_above = settings.poll_above
+        self._draining = False
+        self._loop = asyncio.get_running_loop()
+        self._on_the_way: dict[Viewer, asyncio.Task[None]] = {}
+
+    def admit(self, viewer: Viewer, video: str, position: Position) -> None:
+        """Take a viewer in whose connection stands; at overload tell it to come back, rather than refuse it.
+
+        Any status but 200 would end a browser's EventSource for good, and none would make it come back at once.
+        """
+        self.limits.take(viewer.address, viewer.identity)
+        self.viewers[viewer] = None
+        VIEWERS.set(len(self.viewers))
+        viewer.when_gone(self._left)
+        if self._draining:
+            self._send_away(viewer, "drain", _between(RETRY_MS))
+            return
+        held = None if self.limits.edge_is_over else self._channels.claim(video)
+        if held is None:
+            self._send_away(viewer, "full", _between(FULL_RETRY_MS))
+            return
+        self.viewers[viewer] = held
+        if self._poll_above and self._audience.count(held) >= self._poll_above:
+            told = {"url": f"/comments/{video}/snapshot", "intervalMs": POLL_INTERVAL_MS}
+            viewer.send(sse.named_event("poll", told))
+            self._send_away(viewer, "poll", _between(POLL_RETRY_MS))
+            return
+        viewer.send(sse.retry(_between(RETRY_MS)))
+        if not self._joining.join_now(viewer, held, position):
+            self._on_the_way[viewer] = self._loop.create_task(self._join(viewer, held, position))
+        elif not viewer.is_gone:
+            viewer.send(self._audience.event(held))
+
+    async def drain(self) -> None:
+        """Send the viewers away, over the time that the fleet needs to take them in, each to come back at once.
+
+        Those that do not read are closed at the end.
+        """
+        self._draining = True
+        waiting = list(self.viewers)
+        took_s = min(DRAIN_MAX_S, len(waiting) / DRAIN_VIEWERS_PER_S)
+        steps = max(1, math.ceil(took_s / DRAIN_STEP_S))
+        size = max(1, math.ceil(len(waiting) / steps))
+        for place in range(0, len(waiting), size):
+            for viewer in waiting[place : place + size]:
+                if not viewer.is_gone:
+                    self._send_away(viewer, "drain", _between(RETRY_MS))
+            await asyncio.sleep(took_s / steps)
+        for viewer in list(self.viewers):
+            viewer.abort()
+
+    async def _join(self, viewer: Viewer, video: OpenVideo, position: Position) -> None:
+        await self._joining.join(viewer, video, position)
+        del self._on_the_way[viewer]
+        if not viewer.is_gone:
+            viewer.send(self._audience.event(video))
+
+    def _left(self, viewer: Viewer) -> None:
+        claim = self.viewers.pop(viewer)
+        VIEWERS.set(len(self.viewers))
+        self.limits.release(viewer.address, viewer.identity)
+        joining = self._on_the_way.pop(viewer, None)
+        if joining is not None:
+            joining.cancel()
+        if claim is not None:
+            self._channels.release(claim)
+
+    def _send_away(self, viewer: Viewer, reason: str, retry_ms: int) -> None:
+        ENDED.labels(reason).inc()
+        viewer.say_goodbye(reason, retry_ms)
+
+
+def _between(bounds: tuple[int, int]) -> int:
+    return random.randint(*bounds)  # noqa: S311  spreads load, no secret
