@@ -88,10 +88,11 @@ class Outgoing:
     payload: bytes
     message_id: str
     kind: str | None = None
+    further: tuple[tuple[str, str], ...] = ()  # headers
 
     def headers(self) -> dict[str, str]:
         """Return its headers."""
-        fields = {headers.MESSAGE_ID: self.message_id}
+        fields = {**dict(self.further), headers.MESSAGE_ID: self.message_id}
         if self.kind is not None:
             fields[headers.KIND] = self.kind
         return fields
@@ -111,6 +112,7 @@ class StreamState:
 
     first: int
     last: int
+    held_bytes: int = 0
 
 
 async def connect(
@@ -288,7 +290,7 @@ class Reader:
         if "error" in answer:
             raise _error(answer["error"])
         state = answer["state"]
-        return StreamState(state["first_seq"], state["last_seq"])
+        return StreamState(state["first_seq"], state["last_seq"], state["bytes"])
 
     async def deleted(self, shard: int) -> set[int]:
         """Return the numbers that were deleted from the middle of a shard's stream."""

@@ -18,5 +18,13 @@ In the order of a comment's way:
 | `archive_watch.py` | how far each shard is in Postgres |
 | `guests.py` | a token for anybody who names himself |
 | `metrics.py` | what a writer counts beside a comment's milestones |
-| `archiver*.py` | the archiver: from JetStream to Postgres |
+| `archiver_app.py` | the archiver as a process of its own |
+| `archiver.py` | one shard's way from JetStream into Postgres, whatever happens around it |
+| `rows.py` | a row of the table, made of a message |
+| `continuity.py` | whether a number was skipped, and why |
+| `archive.py`, `archive.sql` | one shard in Postgres: whose turn it is, how far it is, storing more |
+| `setting_aside.py` | what Postgres cannot hold |
+| `trimming.py` | taking off the stream what is archived and old |
+| `archive_lag.py` | how far the archive is behind |
+| `archiver_metrics.py` | what the archiver tells Prometheus |
 """

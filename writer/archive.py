@@ -1,0 +1,120 @@
+"""The archive of one shard in Postgres, as the archiver sees it: whose turn it is, how far it is, storing more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from runtime import postgres
+from runtime.queries import load_queries
+from runtime.settings import Settings
+from runtime.streams import check_born_with
+from writer.rows import Row
+
+LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
+LOCK_TIMEOUT_S: Final = 5
+BLOCK_BITS: Final = 22  # a block holds 2^22 numbers; `ensure_block` in migrations/ says the same
+
+_QUERIES: Final = load_queries("writer", "archive.sql")
+
+# What Postgres says of a row that it will not hold, however often it is asked.
+_REFUSALS: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ValueError,  # asyncpg's own, for what it cannot encode
+)
+
+
+class RowRefusedError(Exception):
+    """Postgres refuses a row of the batch, and would refuse it again."""
+
+
+class PositionMovedError(Exception):
+    """The position is not where this archiver left it: Postgres was restored, or another archiver is at work."""
+
+
+class Archive:
+    """One session in Postgres, for one shard. Everything here raises one of `postgres.AWAY` when Postgres is away."""
+
+    def __init__(self, shard: int, session: asyncpg.Connection) -> None:
+        self.shard = shard
+        self._session = session
+        self._blocks: set[int] = set()  # those that are known to be there
+
+    @classmethod
+    async def open(cls, settings: Settings, shard: int) -> Archive:
+        """Return a new session. Raises `SettingsError` when the cluster was born with another number of shards."""
+        session = await postgres.connect(settings, "archiver")
+        try:
+            await session.fetchrow(_QUERIES["keep_alive"], f"{LOCK_TIMEOUT_S}s")
+            check_born_with(await session.fetchval(_QUERIES["born_with"]), settings)
+        except BaseException:
+            await postgres.close(session)
+            raise
+        return cls(shard, session)
+
+    async def aclose(self) -> None:
+        """End the session, and with it the turn."""
+        await postgres.close(self._session)
+
+    async def take_turn(self) -> None:
+        """Wait until this archiver is the one that archives the shard."""
+        while True:
+            try:
+                await self._session.fetchval(_QUERIES["take_turn"], LOCK_CLASS, self.shard)
+            except asyncpg.LockNotAvailableError:
+                continue
+            return
+
+    async def position(self) -> int | None:
+        """Return the number up to which everything is stored; None for a shard that has no stream yet."""
+        through: int | None = await self._session.fetchval(_QUERIES["position"], self.shard)
+        return through
+
+    async def store(self, rows: Sequence[Row], old: int, new: int) -> int:
+        """Store rows and move the position from `old` to `new`, both or neither. Returns how many comments were new.
+
+        Raises `PositionMovedError` and `RowRefusedError`; then nothing was stored.
+        """
+        await self._ensure_blocks(rows)
+        try:
+            return await self._store(rows, old, new)
+        except asyncpg.CheckViolationError as error:
+            if error.constraint_name is not None:
+                raise RowRefusedError(type(error).__name__) from error
+            # There is no block for a number: the one we know of was dropped, or a restore took it away.
+            self._blocks.clear()
+        except _REFUSALS as error:
+            raise RowRefusedError(type(error).__name__) from error
+        await self._ensure_blocks(rows)
+        return await self._store(rows, old, new)
+
+    async def _store(self, rows: Sequence[Row], old: int, new: int) -> int:
+        done = await self._session.fetchrow(
+            _QUERIES["store_batch"],
+            self.shard,
+            old,
+            new,
+            [row.video for row in rows],
+            [row.number for row in rows],
+            [row.kind for row in rows],
+            [row.user_id for row in rows],
+            [row.message for row in rows],
+            [row.name for row in rows],
+            [row.role for row in rows],
+            [row.posted_ms for row in rows],
+            [row.detail for row in rows],
+        )
+        assert done is not None
+        if not done["moved"]:
+            raise PositionMovedError(f"shard {self.shard}")
+        comments: int = done["comments"]
+        return comments
+
+    async def _ensure_blocks(self, rows: Sequence[Row]) -> None:
+        for block in sorted({row.number >> BLOCK_BITS for row in rows} - self._blocks):
+            await self._session.execute(_QUERIES["ensure_block"], self.shard, max(block << BLOCK_BITS, 1))
+            self._blocks.add(block)

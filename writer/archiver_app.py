@@ -1,0 +1,82 @@
+"""The archiver as a process: every shard's way from JetStream into Postgres, and its health."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from runtime import jetstream, postgres
+from runtime.jetstream import Reader
+from runtime.service import Service, make_app
+from runtime.settings import Settings
+from runtime.streams import check_shards
+from wire import subjects
+from writer.archive_lag import LagWatch
+from writer.archiver import ShardArchiver
+
+NAME: Final = "archiver"
+STOP_TIMEOUT_S: Final = 2 * postgres.CLOSE_TIMEOUT_S
+
+
+def make_service(settings: Settings) -> Service:
+    """Return the archiver."""
+    return ArchiverService(settings)
+
+
+class ArchiverService:
+    """A task for each shard, one that watches the lag, and one connection to NATS that they share."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings) -> None:
+        self.app = make_app(NAME)
+        self._settings = settings
+        self._connection: Client | None = None
+        self._archivers: list[ShardArchiver] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Connect to NATS and begin; Postgres may come later.
+
+        Raises `SettingsError` when the streams are not those of this cluster, `StoreAwayError` without NATS.
+        """
+        connection = await jetstream.connect(self._settings, NAME, on_reconnect=self._reconnected)
+        self._connection = connection
+        await check_shards(connection, self._settings)
+        reader = Reader(connection)
+        await reader.start()
+        for shard in range(self._settings.shards):
+            archiver = ShardArchiver(connection, reader, self._settings, shard)
+            self._archivers.append(archiver)
+            await connection.subscribe(subjects.stored(shard), cb=self._stored)
+            self._tasks.append(asyncio.create_task(archiver.run(), name=f"archiver-{shard}"))
+        self._tasks.append(asyncio.create_task(LagWatch(reader, self._archivers).run(), name="lag"))
+
+    async def drain(self) -> None:
+        """Nothing is open here."""
+
+    async def stop(self) -> None:
+        """Stop archiving: a batch under way is stored whole or not at all."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+        if self._connection is not None:
+            await jetstream.close(self._connection)
+
+    def not_ready(self) -> str | None:
+        """Return what is not connected."""
+        if self._connection is None or not self._connection.is_connected:
+            return "NATS is away"
+        away = [str(archiver.shard) for archiver in self._archivers if not archiver.connected]
+        return f"Postgres is away for shards {', '.join(away)}" if away else None
+
+    async def _stored(self, message: Msg) -> None:
+        self._archivers[int(message.subject.rsplit(".", 1)[1])].wake()
+
+    async def _reconnected(self) -> None:
+        for archiver in self._archivers:
+            archiver.reconnected()

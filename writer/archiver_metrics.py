@@ -1,0 +1,21 @@
+"""What the archiver tells Prometheus, for each shard. `archived` among the milestones is in `runtime.metrics`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+_SHARD: Final = ["shard"]
+
+THROUGH: Final = Gauge("livecomments_archive_through", "Numbers up to this one are in Postgres", _SHARD)
+HELD: Final = Gauge("livecomments_archive_held", "1: this archiver archives the shard, 0: it stands by", _SHARD)
+# The stream was found short, numbers are missing, or Postgres refuses one message after the other: the log says which.
+STOPPED: Final = Gauge("livecomments_archive_stopped", "1: the shard is stopped, a person must look at it", _SHARD)
+LAG_NUMBERS: Final = Gauge("livecomments_archive_lag_numbers", "Numbers stored that are not in Postgres yet", _SHARD)
+LAG_SECONDS: Final = Gauge("livecomments_archive_lag_seconds", "Age of the oldest comment not in Postgres yet", _SHARD)
+SET_ASIDE: Final = Counter("livecomments_archive_set_aside", "Messages that Postgres cannot hold", _SHARD)
+LOST: Final = Counter(
+    "livecomments_archive_lost_numbers", "Numbers that the stream no longer held when Postgres needed them", _SHARD
+)
+TRIMMED: Final = Counter("livecomments_archive_trimmed_numbers", "Numbers taken off the stream, being archived", _SHARD)

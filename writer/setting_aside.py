@@ -1,0 +1,44 @@
+"""Sets aside what Postgres cannot hold: kept as it came, for a person to look at, and out of everybody's way."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from runtime.jetstream import Outgoing, Publisher, Stored
+from wire import headers, subjects
+
+NUMBER: Final = "Livecomments-Number"  # the number that the message had
+SUBJECT: Final = "Livecomments-Subject"
+TIMESTAMP: Final = "Livecomments-Time-Stamp"
+MESSAGE_ID: Final = "Livecomments-Msg-Id"
+
+_RENAMED: Final = {
+    headers.SEQUENCE: NUMBER,
+    headers.SUBJECT: SUBJECT,
+    headers.TIMESTAMP: TIMESTAMP,
+    headers.MESSAGE_ID: MESSAGE_ID,
+}
+
+
+async def set_aside(publisher: Publisher, shard: int, stored: Stored) -> None:
+    """Keep a message in the stream `setaside`, once, however often it is tried. Raises `StoreError`."""
+    await publisher.one(
+        Outgoing(
+            subject=subjects.set_aside(shard),
+            payload=stored.payload,
+            message_id=f"{shard}-{stored.number}",
+            further=further_headers(stored.headers),
+        )
+    )
+
+
+def further_headers(fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return a stored message's headers as it keeps them when it is stored again. Pure.
+
+    What JetStream would take as an order (`Nats-…`) is renamed where it tells something, and dropped where not.
+    """
+    return tuple(
+        (_RENAMED.get(name, name), value)
+        for name, value in fields.items()
+        if name in _RENAMED or not name.startswith("Nats-")
+    )
