@@ -98,7 +98,7 @@ class Viewer:
             position = str(since) if since is not None else await self._newest_page(client, last)
             async with contextlib.aclosing(client.follow(self._video, self._token, position)) as events:
                 async for event in events:
-                    self._show(event)
+                    self.show(event)
 
     async def _newest_page(self, client: Client, last: int) -> str:
         """Show the newest comments, and return the position from which the stream goes on without a hole."""
@@ -121,7 +121,8 @@ class Viewer:
         if not item.get("deleted"):
             self._screen.comment({"commentId": item["id"], **{key: item[key] for key in item if key != "id"}})
 
-    def _show(self, event: Event | Opened | Interrupted) -> None:
+    def show(self, event: Event | Opened | Interrupted) -> None:
+        """Show what has come, whatever it is."""
         match event:
             case Interrupted():
                 if not self._interrupted:  # once for each time that it is away, not for each attempt
