@@ -1,0 +1,83 @@
+"""What the documents say is there, is there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from runtime.settings import PREFIX, Settings
+from tests.layout.tree import ROOT, files, name
+from wire.problem import PROBLEMS
+
+DOCUMENTS = [path for path in files() if path.suffix == ".md" and not path.is_relative_to(ROOT / "web" / "vendor")]
+GIVEN = ("how-it-works.md", "invariants.md", "gotchas.md", "operating.md", "benchmarks.md", "http.md")
+
+
+@pytest.mark.parametrize("document", GIVEN)
+def test_the_document_is_there(document):
+    assert (ROOT / "docs" / document).is_file()
+
+
+def test_operating_lists_every_setting_with_its_default():
+    rows = _first_columns(ROOT / "docs" / "operating.md", rf"{PREFIX}([A-Z_]+)")
+    assert sorted(rows) == sorted(field.upper() for field in Settings.model_fields)
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    for field, info in Settings.model_fields.items():
+        row = re.search(rf"^\| `{PREFIX}{field.upper()}` \| ([^|]*) \|", text, re.MULTILINE)
+        assert row is not None
+        assert row[1].strip("` ") == _as_set(info.default), field
+
+
+def test_the_http_interface_lists_every_problem_with_its_status():
+    text = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    listed = {code: int(status) for status, code in re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", text, re.MULTILINE)}
+    assert listed == {code: status for code, (status, _) in PROBLEMS.items()}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_links_lead_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\":]+)\"", text)
+    missing = [link or source for link, source in targets if not (document.parent / (link or source)).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_files_that_are_named_exist(document):
+    """`writer/batcher.py`, in backticks and with a slash, is a file or a folder of this tree."""
+    text = document.read_text(encoding="utf-8")
+    tops = {path.relative_to(ROOT).parts[0] for path in files()}
+    named = [path for path in re.findall(r"`([\w./-]+/[\w./-]*)`", text) if path.split("/")[0] in tops]
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_tests_that_are_named_exist(document):
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in files() if path.match("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8"))
+    assert not [test for test in named if f"def {test}(" not in tests]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_make_commands_that_are_named_exist(document):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)`", document.read_text(encoding="utf-8"))) <= targets
+
+
+def _as_set(default: object) -> str:
+    """Return how a default would be written in the environment; nothing where there is none."""
+    match default:
+        case None | ():
+            return ""
+        case bool():
+            return "1" if default else "0"
+        case float():
+            return f"{default:g}"
+        case _:
+            return str(default)
+
+
+def _first_columns(path, pattern: str) -> list[str]:
+    return re.findall(rf"^\| `{pattern}` \|", path.read_text(encoding="utf-8"), re.MULTILINE)
