@@ -40,9 +40,9 @@ class Writer:
         self._credentials = Credentials(settings, self._tokens)
         self._limits = Limits(settings)
         self._connection: Client | None = None
-        self._batchers: list[Batcher] = []
+        self.batchers: list[Batcher] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._posting = Posting(self._credentials, self._limits, self._batchers)
+        self._posting = Posting(self._credentials, self._limits, self.batchers)
         self._add_routes()
 
     async def start(self) -> None:
@@ -55,12 +55,12 @@ class Writer:
         publisher, known = Publisher(connection), KnownKeys()
         for shard in range(settings.shards):
             batcher = Batcher(shard, connection, publisher, watch, known, settings.hold_s)
-            self._batchers.append(batcher)
+            self.batchers.append(batcher)
             self._tasks.append(asyncio.create_task(batcher.run(), name=f"batcher-{shard}"))
 
     async def drain(self) -> None:
         """Take nothing any more, and give what was taken its answer."""
-        await asyncio.gather(*(batcher.drain() for batcher in self._batchers))
+        await asyncio.gather(*(batcher.drain() for batcher in self.batchers))
 
     async def stop(self) -> None:
         """End the batchers and the connection."""

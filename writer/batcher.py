@@ -62,9 +62,14 @@ class Batcher:
         self._highest = 0  # the highest number acknowledged to this writer
         self._short = False
         self._closed = False
-        metrics.QUEUE_DEPTH.labels(shard).set_function(lambda: len(self._waiting))
+        metrics.QUEUE_DEPTH.labels(shard).set_function(lambda: self.waiting)
         self._away_gauge = metrics.STORE_AWAY.labels(shard)
         self._short_gauge = metrics.STREAM_SHORT.labels(shard)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many comments wait for JetStream's word."""
+        return len(self._waiting)
 
     # What the way of a POST asks.
 
