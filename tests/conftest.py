@@ -11,6 +11,8 @@
 | `connection` | a test | a connection to NATS |
 | `tokens` | a module | issues tokens that the parts believe |
 | `fresh_database` | the run | makes another migrated database |
+| `cluster` | the run | a whole cluster, as `livecomments up` starts it: `.url`, `.token(user)`, `.cli(...)` |
+| `start_cluster` | a test | starts clusters with settings of their own |
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ from runtime import jetstream
 from runtime.settings import PREFIX, Settings
 from runtime.streams import provision
 from runtime.tokens import Tokens
+from tests.cluster_fixture import cluster, start_cluster
 from tests.servers import Database, NatsServer, PostgresServer
+
+__all__ = ["cluster", "start_cluster"]
 
 SHARDS = 2
 
