@@ -25,8 +25,9 @@ STOP_TIMEOUT_S: Final = 30
 CLI_TIMEOUT_S: Final = 120
 LOG_LINES_SHOWN: Final = 40
 
-# A load comes from few addresses and few users.
+# A load comes from few addresses and few users, and its viewers are owed every comment, not a readable sample.
 RATES_OFF: Final = {
+    "LIVECOMMENTS_READABLE_RATE": "0",
     "LIVECOMMENTS_USER_RATE": "0",
     "LIVECOMMENTS_USER_TOTAL_RATE": "0",
     "LIVECOMMENTS_POSTS_PER_ADDRESS": "0",
