@@ -1,0 +1,59 @@
+"""Streams through the gateway: nothing is held back, a quiet one stays, and a viewer who leaves is noticed."""
+
+import asyncio
+import time
+
+from tests.gateway.conftest import until
+
+
+async def is_closed(port):
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return True
+    writer.close()
+    return False
+
+
+async def test_each_event_arrives_when_it_is_sent(gateway):
+    async with gateway.session.get("/comments/v/stream") as response:
+        part = gateway.parts[response.headers["Part"]]
+        for number in range(20):
+            event = b"id: %d\ndata: x\n\n" % number
+            part.events.put_nowait(event)
+            async with asyncio.timeout(1):
+                assert await response.content.readexactly(len(event)) == event
+
+
+async def test_a_stream_outlives_every_timeout_as_long_as_it_has_heartbeats(start_gateway):
+    gateway = await start_gateway(
+        {"timeout client 60s": "timeout client 300ms", "timeout server 60s": "timeout server 300ms"}
+    )
+    async with gateway.session.get("/comments/v/stream") as response:
+        part = gateway.parts[response.headers["Part"]]
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            part.events.put_nowait(b":\n\n")
+            assert await response.content.readexactly(3) == b":\n\n"
+            await asyncio.sleep(0.1)
+
+
+async def test_an_edge_learns_at_once_that_a_viewer_has_left(gateway):
+    response = await gateway.session.get("/comments/v/stream")
+    part = gateway.parts[response.headers["Part"]]
+    assert part.viewers == 1
+    response.close()
+
+    async def is_gone():
+        return part.viewers == 0
+
+    await until(is_gone, within_s=2)
+
+
+async def test_when_the_gateway_stops_open_streams_get_their_last_event(gateway):
+    async with gateway.session.get("/comments/v/stream") as response:
+        part = gateway.parts[response.headers["Part"]]
+        gateway.stop_softly()
+        await until(lambda: is_closed(gateway.gateway.port), within_s=2)
+        part.events.put_nowait(b"event: bye\ndata: {}\n\n")
+        assert await response.content.readuntil(b"\n\n") == b"event: bye\ndata: {}\n\n"
