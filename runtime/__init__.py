@@ -9,6 +9,7 @@
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |
 | `postgres.py` | Postgres: a pool and a single connection, every option explicit |
 | `queries.py` | SQL in named, described blocks of `.sql` files |
+| `cancelling.py` | ending a task that lives in a loop |
 | `logs.py` | structured logs without tokens or texts |
 | `metrics.py` | a comment's milestones, counted |
 | `service.py` | a Quart app on uvicorn and uvloop: problems, health, metrics, starting and stopping |

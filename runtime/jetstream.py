@@ -278,6 +278,20 @@ class Reader:
         number: int = answer["message"]["seq"]
         return number
 
+    async def following(self, shard: int, video: str, number: int) -> int | None:
+        """Return the first number of a video above `number` as the stream's leader knows it, None if there is none."""
+        answer = await api(
+            self._connection,
+            f"STREAM.MSG.GET.{subjects.stream_name(shard)}",
+            {"seq": number + 1, "next_by_subj": subjects.comments(shard, video)},
+        )
+        if "error" in answer:
+            if answer["error"].get("err_code") == _NO_MESSAGE:
+                return None
+            raise _error(answer["error"])
+        found: int = answer["message"]["seq"]
+        return found
+
     async def newest_of_shard(self, shard: int) -> int:
         """Return the newest number of a shard's stream, 0 when it is empty. A replica may lag behind its leader."""
         request = orjson.dumps({"last_by_subj": subjects.comments(shard, "*")})
@@ -310,7 +324,8 @@ class Reader:
                 orjson.dumps(request),
                 reply=f"{self._inbox}.{token}",
             )
-            await asyncio.wait_for(gathering.done, DIRECT_GET_TIMEOUT_S)
+            async with asyncio.timeout(DIRECT_GET_TIMEOUT_S):  # not wait_for: see runtime.cancelling
+                await gathering.done
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise StoreAwayError(f"shard {shard}: {type(error).__name__} in a Direct Get") from error
         finally:
@@ -339,10 +354,16 @@ class _Gathering:
     def add(self, message: Msg) -> None:
         fields = message.headers or {}
         status = fields.get("Status")
+        if self.done.done():
+            return
+        if status in (None, "204"):
+            # Each message names the one before it in the same answer, and the end names the last one.
+            last = self.messages[-1].number if self.messages else 0
+            if int(fields.get(headers.LAST_SEQUENCE, "0")) != last:
+                self.done.set_exception(StoreAwayError("a part of a Direct Get's answer was lost"))
+                return
         if status is None:
             self.messages.append(stored_message(message))
-            return
-        if self.done.done():
             return
         if status in ("204", "404"):
             self.pending = int(fields.get(headers.PENDING, "0"))

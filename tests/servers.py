@@ -67,17 +67,26 @@ class Server:
 
     def kill(self) -> None:
         """End the server at once, as a crash would; nothing happens when it does not run."""
+        if self._process is not None:
+            self._signal_children(signal.SIGKILL)
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
         """Let the server go silent: its connections stay open and nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        self._signal_children(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a silent server go on."""
+        self._signal_children(signal.SIGCONT)
         os.kill(self.pid, signal.SIGCONT)
 
     _stop_signal = signal.SIGTERM
+
+    def _signal_children(self, number: signal.Signals) -> None:
+        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

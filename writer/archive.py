@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 
 from runtime import postgres
+from runtime.cancelling import end_if_cancelled
 from runtime.queries import load_queries
 from runtime.settings import Settings
 from runtime.streams import check_born_with
@@ -63,6 +64,7 @@ class Archive:
     async def take_turn(self) -> None:
         """Wait until this archiver is the one that archives the shard."""
         while True:
+            end_if_cancelled()
             try:
                 await self._session.fetchval(_QUERIES["take_turn"], LOCK_CLASS, self.shard)
             except asyncpg.LockNotAvailableError:

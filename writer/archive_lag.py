@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import Reader, StoreError
 from runtime.logs import get_logger
 from writer.archiver import ShardArchiver
@@ -31,6 +32,7 @@ class LagWatch:
     async def run(self) -> None:
         """Watch, until cancelled."""
         while True:
+            end_if_cancelled()
             for archiver in self._archivers:
                 with contextlib.suppress(StoreError):  # NATS is away: then nothing new is stored either
                     await self._look_at(archiver)

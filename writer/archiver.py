@@ -21,6 +21,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from runtime import postgres
+from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import Publisher, Reader, StoreAwayError, Stored, StoreError
 from runtime.logs import get_logger
 from runtime.metrics import ARCHIVED
@@ -86,6 +87,7 @@ class ShardArchiver:
         """Archive, until cancelled."""
         pause_s = BACK_OFF_S[0]
         while True:
+            end_if_cancelled()
             began = time.monotonic()
             try:
                 async with contextlib.aclosing(await Archive.open(self._settings, self.shard)) as archive:
@@ -124,6 +126,7 @@ class ShardArchiver:
         self.through = await self._position(archive)
         _log.info("archiving", shard=self.shard, through=self.through)
         while True:
+            end_if_cancelled()
             try:
                 caught_up = await self._round(archive, self.through)
                 if self._trimmer.due:
@@ -185,6 +188,7 @@ class ShardArchiver:
         """
         said_at = None
         while True:
+            end_if_cancelled()
             self.through = through = await self._position(archive)
             last = (await self._reader.state(self.shard)).last
             if last >= through:
@@ -289,7 +293,8 @@ class ShardArchiver:
 
     async def _woken_within(self, limit_s: float) -> bool:
         try:
-            await asyncio.wait_for(self._woken.wait(), limit_s)
+            async with asyncio.timeout(limit_s):
+                await self._woken.wait()
         except TimeoutError:
             return False
         return True
