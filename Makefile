@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench-latency lock clean
+.PHONY: help run test check format bench-latency bench-fanout lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ format: ## let ruff put the code into shape
 
 bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
 	@requirements/set-up run && exec .venv/bin/python -m bench.latency $(ARGS)
+
+bench-fanout: ## what a write to a viewer costs: this edge beside a bare C loop, nchan and others (ARGS="--long")
+	@requirements/set-up dev && exec .venv/bin/python -m bench.fanout $(ARGS)
 
 # The locks name no registry, and no folder of the machine that wrote them.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

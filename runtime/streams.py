@@ -65,6 +65,11 @@ async def check_shards(connection: Client, settings: Settings) -> None:
     check_born_with(int(answer["config"].get("metadata", {}).get(SHARDS_KEY, "0")), settings)
 
 
+async def make_shard_stream(connection: Client, settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:
+    """Make one shard's stream as it should be, and return its configuration. A new one numbers from `first_seq` on."""
+    return await _create_or_update(connection, _shard_stream(settings, shard, first_seq))
+
+
 async def _first_stream(connection: Client) -> dict[str, Any]:
     """Return what JetStream says about the first shard's stream, once it says something that is not "later"."""
     while True:
@@ -88,7 +93,7 @@ def check_born_with(shards: int | None, settings: Settings) -> None:
 async def _provision_shard(connection: Client, database: asyncpg.Connection, settings: Settings, shard: int) -> None:
     through = await database.fetchval("SELECT through FROM archive_position WHERE shard = $1", shard)
     first = max(time.time_ns() // 1000, (through or 0) + 1)
-    config = await _create_or_update(connection, _shard_stream(settings, shard, first))
+    config = await make_shard_stream(connection, settings, shard, first)
     # The stream's own first number is where its archive begins: also when an earlier run ended right after creating
     # it, and when a stream that was lost has been replaced by one that starts above every number known.
     await database.execute(

@@ -1,0 +1,122 @@
+"""`make bench-fanout`: this edge beside others, in one run and on the same load."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+import uvloop
+from rich.console import Console
+
+from bench.fanout import cores, peers, scenarios
+from bench.fanout.lab import Lab
+from bench.fanout.measure import Row
+from bench.fanout.peers.bare import Bare
+from bench.fanout.peers.ours import Ours
+from bench.fanout.peers.peer import Peer
+from bench.fanout.picture import draw
+from bench.fanout.programs import compile_programs
+from bench.fanout.scenario import Run, Scenario, Verdict
+from bench.fanout.store import running_store
+from bench.fanout.table import print_rows, print_verdicts
+
+RESULTS = Path("bench-results")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--quick", is_flag=True, help="Shorter measurements, each server once.")
+@click.option("--long", "long_too", is_flag=True, help="Also the storm, the flat cost and the 100,000 viewers.")
+@click.option("--only", multiple=True, type=click.Choice([one.name for one in scenarios.ALL]), help="Only these.")
+@click.option(
+    "--server", "servers", multiple=True, help="Beside the bare loop and this edge, only servers named like this."
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), default=RESULTS / "fanout.json")
+@click.option("--picture", "picture_file", type=click.Path(path_type=Path), default=RESULTS / "fanout.svg")
+def main(
+    *, quick: bool, long_too: bool, only: Sequence[str], servers: Sequence[str], json_file: Path, picture_file: Path
+) -> None:
+    """Measure what it costs to write comments to many viewers: this edge, a bare C loop, and others.
+
+    The server that is measured has a core for itself; the viewers, the publisher and nats-server share another one.
+    Times depend on the machine and on what else it does: compare figures of one run.
+    """
+    chosen = [one for one in scenarios.ALL if (one.name in only if only else long_too or not one.long)]
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    here = tuple(_those_here(console, servers))
+    rows, verdicts = uvloop.run(_measure(console, chosen, here, quick=quick))
+    print_verdicts(console, verdicts)
+    _write(json_file, orjson.dumps(_as_json(rows, verdicts), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    console.print(f"figures: {json_file}")
+    if picture := draw(rows):
+        _write(picture_file, picture.encode())
+        console.print(f"picture: {picture_file}")
+    sys.exit(0 if all(verdict.met is not False for verdict in verdicts) else 1)
+
+
+async def _measure(
+    console: Console, chosen: Sequence[Scenario], here: tuple[type[Peer], ...], *, quick: bool
+) -> tuple[list[Row], list[Verdict]]:
+    split = cores.split_cores()
+    os.sched_setaffinity(0, {split.load})
+    rows: list[Row] = []
+    verdicts: list[Verdict] = []
+    with tempfile.TemporaryDirectory(prefix="livecomments-fanout-") as name:
+        folder = Path(name)
+        programs = compile_programs(folder)
+        async with running_store(folder, split.load) as store:
+            console.print(f"server: core {split.server}; viewers, publisher and nats-server: core {split.load}")
+            lab = Lab(folder, programs, split, store)
+            for scenario in chosen:
+                with console.status(scenario.title) as status:
+                    run = Run(lab, here, quick, lambda text: status.update(f"{scenario.title}: {text}"))  # noqa: B023
+                    outcome = await scenario.run(run)
+                if outcome.rows:
+                    print_rows(console, scenario.title, outcome.rows)
+                rows += outcome.rows
+                verdicts += outcome.verdicts
+    return rows, verdicts
+
+
+def _those_here(console: Console, servers: Sequence[str]) -> list[type[Peer]]:
+    chosen: list[type[Peer]] = []
+    for peer in peers.ALL:
+        if peer not in (Bare, Ours) and servers and not any(word.lower() in peer.name.lower() for word in servers):
+            continue
+        if reason := peer.missing():
+            console.print(f"left out: {peer.name} ({reason})")
+        else:
+            chosen.append(peer)
+    return chosen
+
+
+def _as_json(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    return {
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()},
+        "rows": [
+            {
+                **asdict(row),
+                "us_per_write": row.us_per_write,
+                "us_per_delivery": row.us_per_delivery,
+                "delivered_per_core_s": row.delivered_per_core_s,
+            }
+            for row in rows
+        ],
+        "verdicts": [asdict(verdict) for verdict in verdicts],
+    }
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
