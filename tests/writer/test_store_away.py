@@ -85,6 +85,7 @@ async def test_a_store_that_stays_away_is_held_for_only_so_long_and_then_refused
         assert hold_s <= time.monotonic() - started < hold_s + 0.5
         await until(lambda: refused_at_once(batcher, video))
         assert time.monotonic() - started < 5
+        await until(lambda: not batcher.batcher.waiting)  # nothing that is held tells that it is back
     finally:
         nats_server.resume()
 
@@ -95,8 +96,8 @@ async def test_a_store_that_stays_away_is_held_for_only_so_long_and_then_refused
             except Refused:
                 await asyncio.sleep(0.02)
                 continue
-            if isinstance(back, Kept):
-                break
+            assert isinstance(back, Kept), "once a probe was answered, the first comment that is taken is stored"
+            break
 
 
 async def test_draining_while_the_store_is_away_answers_everybody(start_batcher, nats_server, videos):
@@ -156,6 +157,24 @@ async def test_the_comment_of_a_client_that_left_while_it_was_held_is_stored(sta
     found = await stored(reader, 0, video)
     assert [orjson.loads(message.payload)["message"] for message in found] == ["before", "left"]
     assert found[1].number == again.number
+
+
+async def test_a_text_that_was_not_stored_is_not_the_same_message_when_it_is_posted_again(
+    start_writer, nats_server, videos
+):
+    writer, video = await start_writer(hold_s=0.3, duplicate_window_s=60), videos(shard=0)
+    nats_server.pause()
+    try:
+        refused = await writer.post(video, "hello")
+    finally:
+        nats_server.resume()
+    assert (refused.status, refused.body["code"], refused.headers["Retry-After"]) == (503, "not_stored", "2")
+
+    async with asyncio.timeout(10):
+        while (again := await writer.post(video, "hello")).status == 503:
+            pass
+    assert again.status == 202
+    assert (await writer.post(video, "hello")).status == 429
 
 
 @pytest.fixture(autouse=True)
