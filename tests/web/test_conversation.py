@@ -1,0 +1,95 @@
+"""What viewers see of each other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+OFFLINE_S = 5
+
+HOSTILE = [
+    "<script>window.harmed = 1</script>",
+    '<img src="x" onerror="window.harmed = 1">',
+    "</p></li></ol><h1>not a heading</h1>",
+    "{{7*7}} ${7*7} %0A &lt;b&gt; &amp;",
+    "\u202egnp.exe\u202c and back",
+    "Z" + "\u0351\u0322\u0334" * 160,
+    "w" * 500,
+    "javascript:alert(1)",
+    "\u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd 你好 👩\u200d👩\u200d👧",
+]
+
+
+async def test_two_viewers_see_each_others_comments(open_page):
+    ada, ben = await open_page("Ada"), await open_page("Ben")
+    await ada.say("hello from Ada")
+    await ben.sees("hello from Ada")
+    await ben.say("hello from Ben")
+    await ada.sees("hello from Ada", "hello from Ben")
+    await expect(ada.page.locator(".comment .name")).to_have_text(["Ada", "Ben"])
+    assert ada.errors == ben.errors == []
+
+
+async def test_a_reload_shows_what_was_said(open_page):
+    ada = await open_page("Ada")
+    for text in ("one", "two", "three"):
+        await ada.say(text)
+    await ada.sees("one", "two", "three")
+    await ada.page.reload()
+    await ada.is_live()
+    await ada.sees("one", "two", "three")
+    await expect(ada.page.locator("#me")).to_have_text("Ada")
+
+
+async def test_a_late_viewer_sees_what_came_before(open_page, post):
+    await post(*(f"comment {number}" for number in range(60)))
+    late = await open_page("Late")
+    assert await late.texts() == [f"comment {number}" for number in range(10, 60)]
+
+
+async def test_hostile_texts_are_shown_as_text(open_page):
+    ada, ben = await open_page("Ada"), await open_page("Ben")
+    for text in HOSTILE:
+        await ada.say(text)
+        await ben.sees(text)
+    assert await ben.texts() == HOSTILE
+    await ben.page.reload()
+    await ben.is_live()
+    assert await ben.texts() == HOSTILE
+    for viewer in (ada, ben):
+        assert await viewer.run("window.harmed") is None
+        assert await viewer.run("document.querySelectorAll('#list script, #list img, #list h1').length") == 0
+        assert await viewer.run("document.documentElement.scrollWidth <= innerWidth"), "something sticks out"
+        assert viewer.errors == []
+
+
+async def test_a_name_is_shown_as_text_too(open_page):
+    ada = await open_page("<b>Ada</b>")
+    await ada.say("hello")
+    await ada.sees("hello")
+    await expect(ada.page.locator(".comment .name")).to_have_text("<b>Ada</b>")
+
+
+async def test_a_viewer_who_was_offline_has_every_comment_once(open_page, post):
+    ada = await open_page("Ada")
+    await post("before")
+    await ada.sees("before")
+    await ada.page.context.set_offline(True)
+    missed = [f"missed {number}" for number in range(30)]
+    await asyncio.gather(post(*missed), asyncio.sleep(OFFLINE_S))
+    await ada.say("written while offline")
+    await ada.page.context.set_offline(False)
+    await ada.sees("before", *missed, "written while offline", timeout_ms=40_000)
+    await post("after")
+    await ada.sees("before", *missed, "written while offline", "after")
+    assert await ada.texts() == ["before", *missed, "written while offline", "after"]
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_comments_stay_inside_the_page(open_page, post, width):
+    await post("w" * 500, "a\n" * 200, name="n" * 40)
+    viewer = await open_page("Viewer", width=width)
+    assert await viewer.run("document.documentElement.scrollWidth <= innerWidth")
+    assert await viewer.run("document.querySelector('.text').getBoundingClientRect().height < 400")
