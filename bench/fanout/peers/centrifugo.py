@@ -38,7 +38,8 @@ class Centrifugo(Peer):
             )
         )
         await self.run("centrifugo", "--config", str(config), env={"GOMAXPROCS": "1"})
-        self._web = aiohttp.ClientSession()
+        # One connection: comments go out in the order of their numbers.
+        self._web = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
 
     async def stop(self) -> None:
         """End it."""

@@ -48,7 +48,10 @@ class Mercure(Peer):
         env = {"GOMAXPROCS": "1", "HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder)}
         await self.run("mercure", "run", "--config", str(config), "--adapter", "caddyfile", env=env)
         token = jwt.encode({"mercure": {"publish": ["*"]}}, key, algorithm="HS256")
-        self._web = aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"})
+        # One connection: comments go out in the order of their numbers.
+        self._web = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=1), headers={"Authorization": f"Bearer {token}"}
+        )
 
     async def stop(self) -> None:
         """End it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -36,7 +37,7 @@ http {{
       nchan_subscriber_first_message newest;
     }}
     location ~ ^/publish/(.+)$ {{
-      nchan_publisher;
+      nchan_publisher websocket;
       nchan_channel_id $1;
       nchan_message_buffer_length 100;
     }}
@@ -62,22 +63,35 @@ class Nchan(Peer):
         config.write_text(_CONFIG.format(module=MODULE, user=user, folder=self.folder, port=self.port), "utf-8")
         await self.run(_nginx() or "nginx", "-c", str(config), "-p", str(self.folder))
         self._web = aiohttp.ClientSession()
+        self._channels: dict[str, aiohttp.ClientWebSocketResponse] = {}
+        self._reading: list[asyncio.Task[None]] = []
 
     async def stop(self) -> None:
         """End it."""
+        for reading in self._reading:
+            reading.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
         await self._web.close()
         await super().stop()
 
     async def publish(self, video: str, text: str) -> None:
-        """POST it to the channel."""
+        """Send it to the channel, over one connection for each, which keeps the order."""
+        if video not in self._channels:
+            channel = await self._web.ws_connect(f"http://127.0.0.1:{self.port}/publish/{video}")
+            self._channels[video] = channel
+            self._reading.append(asyncio.create_task(_read_answers(channel)))
         _, data = self.event(text)
-        async with self._web.post(f"http://127.0.0.1:{self.port}/publish/{video}", data=data) as answer:
-            answer.raise_for_status()
+        await self._channels[video].send_str(data.decode())
 
     def pids(self) -> list[int]:
         """Return the worker's: the master does nothing."""
         master = super().pids()[0]
         return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text("ascii").split()]
+
+
+async def _read_answers(channel: aiohttp.ClientWebSocketResponse) -> None:
+    async for _ in channel:
+        pass  # one to each message, which would fill the connection if nobody read them
 
 
 def _nginx() -> str | None:
