@@ -4,6 +4,7 @@
  * events   "change"   `timeline` or `outbox` is not what it was
  *          "state"    `state` has changed
  *          "viewers"  `viewers` has changed
+ *          "sampled"  of `sampled.of` comments in the last second, `sampled.shown` were shown
  *
  * state    "connecting"  on its way
  *          "live"        every new comment arrives as it is posted
@@ -26,13 +27,16 @@ export class LiveComments extends EventTarget {
   outbox;
   state = "connecting";
   viewers = null;
+  sampled = null;
   problem = null;
+  #base;
   #url;
   #token;
   #userId;
   #stopping = new AbortController();
   #position = null; // the last id that the stream has brought; null: the newest page is not here yet
   #saidRetryMs = 0;
+  #polling = null; // what the service said about polling instead, if it did
   #mending = false;
   #loadingOlder = false;
   #olderNotBefore = 0;
@@ -44,6 +48,7 @@ export class LiveComments extends EventTarget {
    */
   constructor({ video, token, userId, base = "" }) {
     super();
+    this.#base = base;
     this.#url = `${base}/comments/${encodeURIComponent(video)}`;
     this.#token = token;
     this.#userId = userId;
@@ -122,8 +127,12 @@ export class LiveComments extends EventTarget {
         saidMs = problem.retryAfterMs;
       }
       signal.throwIfAborted();
-      this.#become("away");
-      await pause(nextWaitMs(failures, saidMs || this.#saidRetryMs), signal);
+      const waitMs = nextWaitMs(failures, saidMs || this.#saidRetryMs);
+      if (this.#polling) await this.#poll(waitMs, signal);
+      else {
+        this.#become("away");
+        await pause(waitMs, signal);
+      }
       this.#become("connecting");
     }
   }
@@ -158,6 +167,42 @@ export class LiveComments extends EventTarget {
     }
   }
 
+  /** So many watch that the newest comments come as a document, until it is time to ask for a stream again. */
+  async #poll(forMs, signal) {
+    const { url, intervalMs } = this.#polling;
+    this.#polling = null;
+    for (const until = Date.now() + forMs; Date.now() < until; await pause(intervalMs, signal)) {
+      try {
+        const snapshot = await json(await request(this.#base + url, { token: await this.#token(false), signal }));
+        this.#takeSnapshot(snapshot);
+        this.#become("live");
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        this.#become("away");
+      }
+    }
+  }
+
+  #takeSnapshot({ comments, viewers }) {
+    const first = Number(comments[0]?.id ?? 0);
+    if (first > this.timeline.newest) {
+      // There may be more between what is here and this than it holds: whoever follows the newest goes on with it.
+      this.timeline.hole(first - 1);
+      if (!this.timeline.held) this.timeline.missing = 0;
+    }
+    for (const comment of comments) this.#takeComment({ ...comment, number: Number(comment.id) });
+    this.#position = comments.at(-1)?.id ?? this.#position;
+    this.viewers = viewers;
+    this.#tell("viewers");
+  }
+
+  #takeComment(comment) {
+    if (!this.timeline.append(comment)) return;
+    if (comment.userId === this.#userId()) this.outbox.arrived(comment);
+    this.outbox.settle(this.timeline.newest);
+    this.#tell("change");
+  }
+
   #take(name, text) {
     let data;
     try {
@@ -166,14 +211,9 @@ export class LiveComments extends EventTarget {
       return; // nothing that this client understands
     }
     switch (name) {
-      case "message": {
-        const comment = { ...data, id: data.commentId, number: Number(data.commentId) };
-        if (!this.timeline.append(comment)) return;
-        if (comment.userId === this.#userId()) this.outbox.arrived(comment);
-        this.outbox.settle(this.timeline.newest);
-        this.#tell("change");
+      case "message":
+        this.#takeComment({ ...data, id: data.commentId, number: Number(data.commentId) });
         break;
-      }
       case "sync":
         if (!data.complete) this.#missed(data);
         this.#become("live");
@@ -189,8 +229,15 @@ export class LiveComments extends EventTarget {
         this.viewers = data.count;
         this.#tell("viewers");
         break;
+      case "sampled":
+        this.sampled = data;
+        this.#tell("sampled");
+        break;
       case "expiring":
         this.#renew();
+        break;
+      case "poll":
+        this.#polling = data;
         break;
       default: // "bye" is followed by the end of the stream; names to come are for clients to come
     }
@@ -198,7 +245,8 @@ export class LiveComments extends EventTarget {
 
   /** The stream could not bring everything. */
   #missed({ to }) {
-    this.timeline.hole(Number(to ?? 0));
+    if (to) this.timeline.hole(Number(to));
+    else this.timeline.missing ||= 1; // our position meant nothing to the service: the newest page does
     this.#tell("change");
     this.#mend();
   }

@@ -10,6 +10,7 @@ import { View } from "./view.js";
 const FIRST_VIDEO = "demo";
 const VIDEO_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const COPIED_MS = 1_600;
+const SAMPLED_MS = 2_500; // the service says it every second, while it is so
 
 const part = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search).get("video") ?? FIRST_VIDEO;
@@ -23,6 +24,7 @@ const STATES = {
 };
 
 let leave = () => {};
+let sampledTimer;
 
 function addressOf(id) {
   return `${location.origin}${location.pathname}?video=${id}`;
@@ -116,6 +118,7 @@ function enter(guest) {
   );
   client.addEventListener("change", () => composer.update());
   client.addEventListener("state", () => showState(client));
+  client.addEventListener("sampled", () => showSampled(client));
   client.addEventListener("viewers", () => {
     part("viewers").hidden = false;
     part("viewer-count").textContent = client.viewers.toLocaleString();
@@ -131,6 +134,16 @@ function enter(guest) {
   showState(client);
   if (matchMedia("(pointer: fine)").matches) composer.focus(); // elsewhere that would bring up a keyboard
   client.start();
+}
+
+/** More comments come than anybody can read: say how many of them are shown, for as long as that is so. */
+function showSampled({ sampled: { shown, of }, state }) {
+  if (state !== "live") return;
+  clearTimeout(sampledTimer);
+  part("state").textContent = `live · ${shown.toLocaleString()} of ${of.toLocaleString()} shown`;
+  sampledTimer = setTimeout(() => {
+    if (part("state").classList.contains("live")) part("state").textContent = STATES.live;
+  }, SAMPLED_MS);
 }
 
 function showState({ state, problem }) {

@@ -3,7 +3,7 @@
  * stops while nobody can see it, and those who asked for less motion get it as a still.
  */
 
-const FRAME_MS = 1000 / 30;
+const FRAME_MS = 1000 / 24;
 const WIDTH = 960;
 const HEIGHT = 540;
 const STARS = 140;

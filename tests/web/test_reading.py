@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+import json
+
+from playwright.async_api import Route, expect
 
 ROWS_AT_MOST = 200
 
@@ -53,3 +55,27 @@ async def test_a_busy_chat_keeps_few_rows(open_page, post):
     await post(*(f"comment {number}" for number in range(260)))
     await ada.sees("comment 258", "comment 259")
     assert await ada.rows() == ROWS_AT_MOST
+
+
+async def test_a_page_that_is_told_to_poll_shows_what_comes_by_polling(open_page, post, site, video):
+    ada = await open_page(None)
+    asked = []
+
+    async def tell_to_poll(route: Route) -> None:
+        asked.append(route.request.url)
+        told = json.dumps({"url": f"/comments/{video}/snapshot", "intervalMs": 200})
+        await route.fulfill(
+            content_type="text/event-stream",
+            body=f'retry: 60000\n\nevent: poll\ndata: {told}\n\nevent: bye\ndata: {{"reason": "poll"}}\n\n',
+        )
+
+    await ada.page.route(f"{site}/comments/{video}/stream", tell_to_poll)
+    await post("before")
+    await ada.join("Ada")
+    for text in ("one", "two", "three"):
+        await post(text)
+        await ada.sees(text)
+    await ada.say("from here")
+    await ada.sees("before", "one", "two", "three", "from here")
+    assert await ada.rows() == 5
+    assert len(asked) == 1
