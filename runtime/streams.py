@@ -17,6 +17,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from runtime import jetstream
+from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import START_WAIT_S, StoreAwayError, StoreError
 from runtime.settings import Settings, SettingsError
 from wire import subjects
@@ -73,6 +74,7 @@ async def make_shard_stream(connection: Client, settings: Settings, shard: int, 
 async def _first_stream(connection: Client) -> dict[str, Any]:
     """Return what JetStream says about the first shard's stream, once it says something that is not "later"."""
     while True:
+        end_if_cancelled()
         with contextlib.suppress(StoreAwayError):
             answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(0)}")
             if answer.get("error", {}).get("code") != 503:  # no leader yet, or not started yet

@@ -18,6 +18,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from runtime import jetstream
+from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import Ack, AlreadyStoredError, Outgoing, Publisher, StoreAwayError, StoreError, StoreFullError
 from runtime.logs import get_logger
 from runtime.metrics import STORED
@@ -112,6 +113,7 @@ class Batcher:
     async def run(self) -> None:
         """Send what is there, for ever."""
         while True:
+            end_if_cancelled()
             await self._work.wait()
             entries = self._next_round()
             if entries:
