@@ -61,7 +61,7 @@ async def test_another_video_can_be_chosen(open_page, video):
 
 async def test_a_name_that_is_refused_can_be_corrected(open_page):
     viewer = await open_page(None)
-    await viewer.page.fill("#name", "\u202e")
+    await viewer.page.fill("#name", "A\u0085da")
     await viewer.page.click("#enter")
     await expect(viewer.page.locator("#refused")).not_to_be_empty()
     await viewer.join("Ada")

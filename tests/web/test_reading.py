@@ -15,8 +15,8 @@ async def test_older_pages_come_in_on_scrolling_up_and_new_comments_wait(open_pa
     ada = await open_page("Ada")
     seen = set()
     while everything[0] not in seen:
-        await ada.page.locator("#scroller").evaluate("(scroller) => { scroller.scrollTop = 0; }")
         first = (await ada.texts())[0]
+        await ada.page.locator("#scroller").evaluate("(scroller) => { scroller.scrollTop = 0; }")
         await ada.page.wait_for_function(
             "(first) => document.querySelector('#list .text').textContent !== first || !note.hidden", arg=first
         )
