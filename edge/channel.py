@@ -57,6 +57,7 @@ class Channel:
         self._written_number = 0  # and the number there
         self._oldest_unwritten_ms = 0
         self._notices = b""  # for the next round
+        self._all_written: asyncio.Event = asyncio.Event()  # set whenever a round leaves nothing to write
         self._shown = self._hidden = 0  # comments since the viewers were last told
         self._interested: dict[str, set[Viewer]] | None = None  # by author; only once something has been hidden
 
@@ -116,6 +117,12 @@ class Channel:
                     viewers.discard(viewer)
                     if not viewers:
                         del self._interested[author]
+
+    async def written(self) -> None:
+        """Wait until all that has come in has been written to the viewers that take it."""
+        if self._round is not None:
+            self._all_written.clear()
+            await self._all_written.wait()
 
     def reached(self, viewer: Viewer) -> int:
         """Return the number that a viewer has reached."""
@@ -209,6 +216,8 @@ class Channel:
         self._round = None
         if self.ring.end > writing.end or self._notices:
             self._write_soon()
+        else:
+            self._all_written.set()
 
     def _write_own(self, viewer: Viewer, start: int, end: int) -> None:
         """Write the entries from `start` to `end` to one viewer, with those that only it cares for."""

@@ -25,8 +25,12 @@ from runtime.metrics import PUBLISHED
 from wire import headers, sse, subjects
 from wire.sampling import Sampler
 
-MAX_WAITING: Final = 10_000  # copies kept while a gap below them is filled; above that they are read again instead
+# Copies kept while a gap below them is filled; above that they are read again instead. Less than a ring holds.
+MAX_WAITING: Final = 1_000
+MAX_WAITING_BYTES: Final = 256 * 1024
+FILL_BYTES: Final = 128 * 1024  # of a gap that are written to the viewers before more is fetched
 RETRY_S: Final = 0.25
+FLUSH_TIMEOUT_S: Final = 2
 PENDING_COPIES: Final = 65_536  # in nats-py, between the socket and this file; lost copies are found as a gap
 PENDING_BYTES: Final = 64 * 1024 * 1024
 
@@ -39,7 +43,6 @@ class Feed:
     def __init__(self, channel: Channel, connection: Client, replays: Replays, sampler: Sampler | None) -> None:
         self.channel = channel
         self.newest = 0
-        self.newest_is_known = False  # False: the stream held nothing of the video, and history could not be asked
         self.heard_at = 0.0  # the loop's time at which the last copy came in, or the feed was opened
         self.was_asked_for = False  # since it was opened, whether copies were lost (see `probe.py`)
         self._connection = connection
@@ -49,9 +52,10 @@ class Feed:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = self._loop.create_task(self._open())
-        self._waiting: list[Message] = []
-        self._waiting_previous: list[int] = []
+        self._waiting: list[tuple[Message, int]] = []  # each with the number before it on its subject
+        self._waiting_bytes = 0
         self._wanted = 0  # a gap is to be filled up to this number
+        self._is_closed = False
 
     @property
     def is_open(self) -> bool:
@@ -66,8 +70,10 @@ class Feed:
 
     async def close(self) -> None:
         """Unsubscribe."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait({self._task})
         if not self._opened.done():
             self._opened.cancel()
         if self._subscription is not None:
@@ -83,29 +89,34 @@ class Feed:
             self._fill_soon()
 
     async def _open(self) -> None:
-        subject = subjects.live(self.channel.shard, self.channel.video)
-        while True:
+        # Not `while True`: what is awaited here may swallow a cancellation (see `runtime/cancelling.py`).
+        while not self._is_closed:
             try:
-                if self._subscription is None:
-                    self._subscription = await self._connection.subscribe(
-                        subject,
-                        cb=self._heard,
-                        pending_msgs_limit=PENDING_COPIES,
-                        pending_bytes_limit=PENDING_BYTES,
-                    )
-                await self._connection.flush(2)  # from here on the server knows of the subscription
-                newest = await self._replays.newest(self.channel.shard, self.channel.video)
-                break
+                newest = await self._subscribe_and_ask()
             except (nats.errors.Error, OSError, StoreError) as error:
                 _log.warning("cannot open a video yet", video=self.channel.video, reason=str(error))
                 await asyncio.sleep(RETRY_S)
-        self.newest_is_known = newest is not None
-        self.newest = newest or 0
-        self.channel.begin(self.newest)
-        self.heard_at = self._loop.time()
-        self._task = None
-        self._opened.set_result(None)
-        self._take_waiting()
+                continue
+            self.newest = newest
+            self.channel.begin(newest)
+            self.heard_at = self._loop.time()
+            self._task = None
+            self._opened.set_result(None)
+            self._take_waiting()
+            return
+
+    async def _subscribe_and_ask(self) -> int:
+        """Return the newest number, asked for when the server knew of the subscription."""
+        channel = self.channel
+        if self._subscription is None:
+            self._subscription = await self._connection.subscribe(
+                subjects.live(channel.shard, channel.video),
+                cb=self._heard,
+                pending_msgs_limit=PENDING_COPIES,
+                pending_bytes_limit=PENDING_BYTES,
+            )
+        await self._connection.flush(FLUSH_TIMEOUT_S)
+        return await self._replays.newest(channel.shard, channel.video)
 
     async def _heard(self, message: Msg) -> None:
         try:
@@ -131,23 +142,24 @@ class Feed:
             case Verdict.DROP:
                 pass
 
-    def _append(self, message: Message) -> None:
+    def _append(self, message: Message) -> int:
+        """Pass a message on, and return how many bytes it is."""
         self.newest = message.number
         hidden_author = None if self._sampler is None else message.hidden_author(self._sampler)
-        self.channel.append(message.number, message.frame(), message.posted_ms, hidden_author)
+        frame = message.frame()
+        self.channel.append(message.number, frame, message.posted_ms, hidden_author)
+        return len(frame)
 
     def _wait(self, message: Message, previous: int) -> None:
-        self._waiting.append(message)
-        self._waiting_previous.append(previous)
-        if len(self._waiting) > MAX_WAITING:
+        self._waiting.append((message, previous))
+        self._waiting_bytes += len(message.payload)
+        if len(self._waiting) > MAX_WAITING or self._waiting_bytes > MAX_WAITING_BYTES:
             self._wanted = max(self._wanted, message.number)
-            self._waiting.clear()
-            self._waiting_previous.clear()
+            self._waiting = []
+            self._waiting_bytes = 0
 
     def _take_waiting(self) -> None:
-        waiting = list(zip(self._waiting, self._waiting_previous, strict=True))
-        self._waiting.clear()
-        self._waiting_previous.clear()
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for message, previous in waiting:
             self._take(message, previous)
         if self._wanted > self.newest:
@@ -159,33 +171,36 @@ class Feed:
 
     async def _fill(self) -> None:
         """Fetch what is missing, for as long as it takes, and go on with what came in meanwhile."""
-        while self._wanted > self.newest:
-            wanted = self._wanted
+        while self._wanted > self.newest and not self._is_closed:
             try:
-                part = await self._replays.part(self.channel.shard, self.channel.video, self.newest, wanted)
+                await self._fill_up_to(self._wanted)
+                GAPS_FILLED.inc()
             except StoreError as error:
                 _log.warning("a gap cannot be filled yet", video=self.channel.video, reason=str(error))
                 await asyncio.sleep(RETRY_S)
-                continue
-            missing = part.missing
-            for message in part.messages:
-                if missing is not None and message.number > missing[1]:
-                    self._tell_missing(missing)
-                    missing = None
-                if message.number > self.newest:
-                    self._append(message)
-            if missing is not None:
-                self._tell_missing(missing)
-            self.newest = max(self.newest, wanted)
-            GAPS_FILLED.inc()
         self._task = None
         self._take_waiting()
 
-    def _tell_missing(self, missing: tuple[int, int]) -> None:
+    async def _fill_up_to(self, wanted: int) -> None:
+        """Fetch piece by piece, no faster than it is written to the viewers: the ring must not lose what they lack."""
+        unwritten_bytes = 0
+        parts = self._replays.parts(self.channel.shard, self.channel.video, self.newest, wanted)
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                if part.missing is not None:
+                    self._tell_missing(*part.missing)
+                for message in part.messages:
+                    unwritten_bytes += self._append(message)
+                    if unwritten_bytes > FILL_BYTES:
+                        await self.channel.written()
+                        unwritten_bytes = 0
+                self.newest = max(self.newest, part.upto)
+                await self.channel.written()
+
+    def _tell_missing(self, first: int, last: int) -> None:
         """Tell the viewers which part cannot be had, in its place in the order."""
         GAPS_LEFT.inc()
-        first, last = missing
         _log.error("comments cannot be had", video=self.channel.video, first=first, last=last)
         told = {"resumed": True, "replayed": 0, "complete": False, "from": str(first), "to": str(last)}
-        self.newest = max(self.newest, last)
+        self.newest = last
         self.channel.append(last, sse.named_event("sync", told, last), 0)

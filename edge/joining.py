@@ -7,13 +7,14 @@ one go on the event loop, when the ring reaches back to where the replay ended: 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from edge.channels import OpenVideo
 from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
-from edge.replays import MAX_DEPTH, Message, Part, Replays
+from edge.replays import MAX_DEPTH, Message, Replays
 from edge.viewer import HIGH_WATER_BYTES, Viewer
 from runtime.jetstream import StoreError
 from wire import sse
@@ -49,12 +50,11 @@ class _Replay:
     first_missing: int | None = None
     last_missing: int | None = None
 
-    def misses(self, first: int, last: int | None) -> None:
-        """Note a range (both inclusive; None: not known) that cannot be had."""
+    def misses(self, first: int, last: int) -> None:
+        """Note a range (both inclusive) that cannot be had."""
         self.complete = False
         self.first_missing = first if self.first_missing is None else min(first, self.first_missing)
-        if last is not None:
-            self.last_missing = last if self.last_missing is None else max(last, self.last_missing)
+        self.last_missing = last if self.last_missing is None else max(last, self.last_missing)
 
     def told(self) -> dict[str, Any]:
         """Return the data of the `sync` event."""
@@ -95,29 +95,23 @@ class Joining:
         sampler = self._make_sampler()
         number = position.number
         if number is not None and number > video.feed.newest:
-            number = await self._check_position(video, number, replay)
+            number = await self._check_position(video, number)
         while number is not None and not viewer.is_gone:
             if not video.feed.is_open:
                 await video.feed.opened()
-            upto = video.channel.ring.floor
-            if number >= upto:
+            if number >= video.channel.ring.floor:
                 _finish(viewer, video, number, replay)
                 return
-            part = await self._part(video, number, upto, max(1, MAX_DEPTH - replay.replayed))
-            if part.missing is not None:
-                replay.misses(*part.missing)
-            await _send(viewer, part.messages, sampler, replay)
-            number = upto
+            try:
+                number = await self._replay(viewer, video, number, sampler, replay)
+            except StoreError:
+                await asyncio.sleep(RETRY_S)
         if number is None:
             _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
 
-    async def _check_position(self, video: OpenVideo, number: int, replay: _Replay) -> int | None:
+    async def _check_position(self, video: OpenVideo, number: int) -> int | None:
         """Return the position to go on from, for one above the newest number here; None when it was never given out."""
         feed, channel = video.feed, video.channel
-        if not feed.newest_is_known:
-            # The stream holds nothing of the video, and history cannot be asked: the position may well be right.
-            replay.misses(number + 1, None)
-            return channel.ring.floor
         while True:
             try:
                 async with self._slots:
@@ -125,19 +119,40 @@ class Joining:
                 break
             except StoreError:
                 await asyncio.sleep(RETRY_S)
-        if newest is None or number > newest:
+        if number > newest:
             return None
         feed.reach(newest)
         await feed.opened()
         return number
 
-    async def _part(self, video: OpenVideo, after: int, upto: int, limit: int) -> Part:
-        while True:
-            try:
-                async with self._slots:
-                    return await self._replays.part(video.channel.shard, video.channel.video, after, upto, limit)
-            except StoreError:
-                await asyncio.sleep(RETRY_S)
+    async def _replay(
+        self, viewer: Viewer, video: OpenVideo, number: int, sampler: Sampler | None, replay: _Replay
+    ) -> int:
+        """Write to the viewer what lies between its position and the ring, and return how far that went.
+
+        A piece is read when the one before it has been written, so that a viewer that does not read holds one piece of
+        a deep replay, and none of the slots. Raises `StoreError` only where nothing could be written.
+        """
+        channel = video.channel
+        parts = self._replays.parts(
+            channel.shard, channel.video, number, channel.ring.floor, max(1, MAX_DEPTH - replay.replayed)
+        )
+        begin = number
+        async with contextlib.aclosing(parts):
+            while True:
+                try:
+                    async with self._slots:
+                        part = await anext(parts, None)
+                except StoreError:
+                    if number == begin:
+                        raise
+                    return number
+                if part is None:
+                    return number
+                if part.missing is not None:
+                    replay.misses(*part.missing)
+                await _send(viewer, part.messages, sampler, replay)
+                number = part.upto
 
 
 async def _send(viewer: Viewer, messages: Sequence[Message], sampler: Sampler | None, replay: _Replay) -> None:

@@ -1,13 +1,16 @@
 """The part of a video between two numbers, out of JetStream or, where that no longer keeps it, history.
 
-A part read from JetStream is whole when the stream's first number, asked for *afterwards*, is not above where the part
-begins; otherwise messages may have been trimmed under the reader, without a word, and history is asked instead. Its
-answer says how far it was archived in the same snapshot; what lies above that is read from JetStream again.
+It is read in pieces, oldest first, so that a deep replay takes no more memory than a shallow one. A piece read from
+JetStream is whole when
+
+- it reaches the number asked for, or the stream's leader knows of nothing more up to there: a replica may lag; and
+- the stream's first number, asked for *afterwards*, is not above where the piece begins: otherwise messages may have
+  been trimmed under the reader, without a word, and history is asked instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +20,7 @@ from nats.aio.client import Client
 
 from edge.frames import frame
 from edge.metrics import REPLAYS
-from runtime.jetstream import Reader
+from runtime.jetstream import Reader, StoreAwayError
 from runtime.logs import get_logger
 from wire import subjects
 from wire.comment import COMMENT_KIND, encode_payload, ordinary_author
@@ -28,6 +31,8 @@ MAX_DEPTH: Final = 10_000  # comments in one replay
 READ_BATCH: Final = 500  # messages in one Direct Get: small, so that live copies do not wait behind them
 HISTORY_PAGE: Final = 1_000
 HISTORY_TIMEOUT_S: Final = 5.0
+NEWEST_TIMEOUT_S: Final = 1.0  # a video is opened without history rather than late
+NEAR: Final = 0.95  # of the depth allowed is deep enough: the last few are not worth searching for
 
 _log = get_logger("edge")
 
@@ -54,9 +59,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Messages in order. `missing` is the range of numbers (both inclusive) that could not be had, if any."""
+    """A piece of a video: what there is from where the last piece ended up to, and with, the number `upto`, in order.
+
+    `missing` is the range of numbers (both inclusive) at the piece's beginning that could not be had, if any.
+    """
 
     messages: Sequence[Message]
+    upto: int
     missing: tuple[int, int] | None = None
 
 
@@ -70,6 +79,12 @@ class _Archived:
     through: int
     more: bool  # below the oldest of them
 
+    def part(self, after: int, upto: int) -> Part:
+        """Return it as the piece between two numbers."""
+        if not self.more:
+            return Part(self.messages, upto)
+        return Part(self.messages, upto, (after + 1, self.messages[0].number - 1 if self.messages else upto))
+
 
 class Replays:
     """Reads parts of videos, on a connection of its own."""
@@ -78,108 +93,168 @@ class Replays:
         self._connection = connection
         self._reader = reader
 
-    async def newest(self, shard: int, video: str) -> int | None:
-        """Return the newest number of a video that the stream's leader or history knows; 0 if it has no comments.
+    async def newest(self, shard: int, video: str) -> int:
+        """Return a number above which nothing of the video was stored before now.
 
-        None when the stream holds nothing of the video and history cannot be asked. Raises `StoreAwayError`.
+        That is the video's newest as the stream's leader or history knows it, and 0 if it has none. Where the stream no
+        longer keeps it and history cannot say, it is the last number that the stream has trimmed. Raises `StoreError`.
         """
         newest = await self._reader.newest(shard, video)
         if newest is not None:
             return newest
+        trimmed = (await self._reader.state(shard)).first - 1
         try:
-            archived = await self._ask_history(shard, video, 0, MAX_NUMBER, 1)
-        except HistoryAwayError:
-            return None
+            archived = await self._ask_history(shard, video, 0, MAX_NUMBER, 1, NEWEST_TIMEOUT_S)
+        except HistoryAwayError as error:
+            _log.warning("the newest number is not known: history is away", video=video, reason=str(error))
+            return trimmed
+        if archived.through < trimmed:
+            return trimmed  # history lags behind what was trimmed, as a replica may
         return archived.messages[-1].number if archived.messages else 0
 
-    async def part(self, shard: int, video: str, after: int, upto: int, limit: int = MAX_DEPTH) -> Part:
-        """Return the messages with `after` < number <= `upto`: all, or the newest `limit` with the rest as `missing`.
+    async def parts(
+        self, shard: int, video: str, after: int, upto: int, limit: int = MAX_DEPTH
+    ) -> AsyncGenerator[Part, None]:
+        """Yield what there is with `after` < number <= `upto`, oldest first: all, or about the newest `limit`.
 
-        Raises `StoreAwayError`.
+        What cannot be had, and what is too deep, is `missing` in its place. Raises `StoreError`; then the pieces before
+        it are good.
         """
-        kept, more = await self._from_stream(shard, video, after, upto, limit)
-        first = (await self._reader.state(shard)).first
-        if not more and first <= after + 1:
-            REPLAYS.labels("stream").inc()
-            return Part(kept)
+        number, left = after, limit
+        depth_is_known = False
+        sources: set[str] = set()
+        while number < upto:
+            messages, reached, pending = await self._read(shard, video, number, upto)
+            first = (await self._reader.state(shard)).first
+            begin = max(number, first - 1)  # from here on the stream has it all
+            if len(messages) + pending > left and begin < upto and not depth_is_known:
+                depth_is_known = True
+                newest_begin = await self._begin_of_newest(shard, video, begin, upto, left)
+                if newest_begin > begin:
+                    yield Part((), newest_begin, (number + 1, newest_begin))
+                    number = newest_begin
+                    continue
+            if begin == number:
+                sources.add("stream")
+                left -= len(messages)
+                number = reached
+                yield Part(messages, reached)
+                continue
+            sources.add("history")
+            end = min(begin, upto)
+            kept = await self._count(shard, video, end, upto)
+            async for part in self._archived(shard, video, number, end, left - kept):
+                left -= len(part.messages)
+                yield part
+            number = end
+        for source in sources:
+            REPLAYS.labels(source).inc()
+
+    async def latest(self, shard: int, video: str, limit: int) -> list[Message]:
+        """Return about the newest `limit` messages of a video, or those of them that the stream keeps.
+
+        Raises `StoreError`, and `HistoryAwayError` when the stream keeps none of them.
+        """
+        messages: list[Message] = []
+        missing = None
+        async for part in self.parts(shard, video, 0, await self.newest(shard, video), limit):
+            messages += part.messages
+            missing = part.missing or missing
+        if missing is not None and not messages:
+            raise HistoryAwayError("the stream keeps nothing of the video")
+        return messages
+
+    async def _read(self, shard: int, video: str, after: int, upto: int) -> tuple[list[Message], int, int]:
+        """Return the stream's next messages, the number up to which they are all, and how many come after them.
+
+        Raises `StoreError`.
+        """
+        batch, pending = await self._reader.after(shard, video, after, READ_BATCH)
+        messages = [Message(one.number, one.kind, one.posted_ms, one.payload) for one in batch if one.number <= upto]
+        last = messages[-1].number if messages else after
+        if last == upto or len(messages) < len(batch):
+            return messages, upto, pending + len(batch) - len(messages)
+        if pending == 0:
+            # Who answered knows of nothing more up to there, and may be a replica that lags behind.
+            following = await self._reader.following(shard, video, last)
+            if following is None or following > upto:
+                return messages, upto, 0
+            if not messages:
+                raise StoreAwayError(f"shard {shard}: a replica lags behind its leader")
+        return messages, last, pending
+
+    async def _begin_of_newest(self, shard: int, video: str, after: int, upto: int, limit: int) -> int:
+        """Return a number, at least `after`, above which the stream holds at most `limit` messages up to `upto`.
+
+        Found by bisection: JetStream tells how many messages there are above a number, and not which is the n-th.
+        """
+        if await self._count(shard, video, after, upto) <= limit:
+            return after
+        low, high = after, upto
+        while high - low > 1:
+            middle = (low + high) // 2
+            count = await self._count(shard, video, middle, upto)
+            if count > limit:
+                low = middle
+            else:
+                high = middle
+                if count >= limit * NEAR:
+                    break
+        return high
+
+    async def _count(self, shard: int, video: str, after: int, upto: int) -> int:
+        """Return how many messages of a video the stream holds with `after` < number <= `upto`."""
+        if after >= upto:
+            return 0
+        above: list[int] = []
+        for number in (after, upto):
+            batch, pending = await self._reader.after(shard, video, number, 1)
+            above.append(len(batch) + pending)
+        return max(0, above[0] - above[1])
+
+    async def _archived(self, shard: int, video: str, after: int, upto: int, limit: int) -> AsyncGenerator[Part, None]:
+        """Yield what is archived with `after` < number <= `upto`, oldest first: all, or the newest `limit`.
+
+        History is read downward. Where there is more than a page, a first pass finds out where the pages end, and a
+        second one fetches them again from the oldest on: so no more than one is held.
+        """
+        number = after
         try:
-            archived = await self._from_history(shard, video, after, upto, limit)
+            if limit > 0:
+                page = await self._ask_history(shard, video, after, upto, min(limit, HISTORY_PAGE))
+                ends = [max(after, min(upto, page.through))]
+                limit -= len(page.messages)
+                while page.more and page.messages and limit > 0:
+                    ends.append(page.messages[0].number - 1)
+                    page = await self._ask_history(shard, video, after, ends[-1], min(limit, HISTORY_PAGE))
+                    limit -= len(page.messages)
+                part = page.part(after, ends.pop())
+                number = part.upto
+                yield part
+                while ends:
+                    page = await self._ask_history(shard, video, number, ends[-1], HISTORY_PAGE)
+                    part = page.part(number, ends.pop())
+                    number = part.upto
+                    yield part
         except HistoryAwayError as error:
             _log.warning("replay incomplete: history is away", video=video, reason=str(error))
-            if more:
-                # More than the limit, read from its old end: useless without the rest of the way to live.
-                return Part([], (after + 1, upto))
-            return Part(kept, (after + 1, first - 1))
-        REPLAYS.labels("history").inc()
-        return await self._with_tail(shard, video, after, upto, limit, archived)
+        if number < upto:
+            yield Part((), upto, (number + 1, upto))
 
-    async def latest(self, shard: int, video: str, limit: int) -> Part:
-        """Return the newest `limit` messages of a video. Raises `StoreAwayError`, `HistoryAwayError`."""
-        archived = await self._from_history(shard, video, 0, MAX_NUMBER, limit)
-        return await self._with_tail(shard, video, 0, MAX_NUMBER, limit, archived)
-
-    async def _with_tail(self, shard: int, video: str, after: int, upto: int, limit: int, archived: _Archived) -> Part:
-        """Return what history had, and after it what has been stored since."""
-        begin = max(after, archived.through)
-        tail: list[Message] = []
-        lost: tuple[int, int] | None = None
-        if begin < upto:
-            tail, more = await self._from_stream(shard, video, begin, upto, limit)
-            first = (await self._reader.state(shard)).first
-            if first > begin + 1:
-                # Only when history lags behind what was trimmed, as a replica may.
-                lost = (begin + 1, min(first - 1, upto))
-            elif more:
-                lost = (tail[-1].number + 1, upto)
-        messages = [*archived.messages, *tail]
-        if archived.more or len(messages) > limit:
-            messages = messages[-limit:]
-            lost = (after + 1, lost[1] if lost else messages[0].number - 1)
-        return Part(messages, lost)
-
-    async def _from_stream(
-        self, shard: int, video: str, after: int, upto: int, limit: int
-    ) -> tuple[list[Message], bool]:
-        """Return up to `limit` messages, oldest first, and whether there are more up to `upto`."""
-        messages: list[Message] = []
-        while after < upto:
-            batch, pending = await self._reader.after(shard, video, after, READ_BATCH)
-            for stored in batch:
-                if stored.number > upto:
-                    return messages, False
-                if len(messages) == limit:
-                    return messages, True
-                messages.append(Message(stored.number, stored.kind, stored.posted_ms, stored.payload))
-                after = stored.number
-            if not batch or pending == 0:
-                break
-        return messages, False
-
-    async def _from_history(self, shard: int, video: str, after: int, upto: int, limit: int) -> _Archived:
-        """Return the newest `limit` messages that are archived, read downward page by page."""
-        pages: list[list[Message]] = []
-        through, more, left, below = 0, True, limit, upto
-        while more and left > 0 and below > after:
-            page = await self._ask_history(shard, video, after, below, min(left, HISTORY_PAGE))
-            if not pages:
-                through = page.through  # of the newest page: what is above it must be read from the stream
-            pages.append(page.messages)
-            left -= len(page.messages)
-            more = page.more and bool(page.messages)
-            if page.messages:
-                below = page.messages[0].number - 1
-        return _Archived([message for page in reversed(pages) for message in page], through, more)
-
-    async def _ask_history(self, shard: int, video: str, after: int, upto: int, limit: int) -> _Archived:
+    async def _ask_history(
+        self, shard: int, video: str, after: int, upto: int, limit: int, timeout_s: float = HISTORY_TIMEOUT_S
+    ) -> _Archived:
         request = orjson.dumps({"video": video, "after": after, "upto": upto, "limit": limit})
         try:
-            reply = await self._connection.request(subjects.history(shard), request, timeout=HISTORY_TIMEOUT_S)
+            reply = await self._connection.request(subjects.history(shard), request, timeout=timeout_s)
+            answer: dict[str, Any] = orjson.loads(reply.data)
+            if "error" in answer:
+                raise HistoryAwayError(answer["error"])
+            return _Archived([_archived_message(row) for row in answer["comments"]], answer["through"], answer["more"])
         except (nats.errors.Error, OSError) as error:
             raise HistoryAwayError(type(error).__name__) from error
-        answer: dict[str, Any] = orjson.loads(reply.data)
-        if "error" in answer:
-            raise HistoryAwayError(answer["error"])
-        return _Archived([_archived_message(row) for row in answer["comments"]], answer["through"], answer["more"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise HistoryAwayError("its answer makes no sense") from error
 
 
 def _archived_message(row: list[Any]) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ import orjson
 from edge.channels import Channels, OpenVideo
 from edge.replays import HistoryAwayError, Replays
 from runtime.jetstream import StoreError
+from runtime.logs import get_logger
 from wire.comment import decode_payload
 from wire.problem import Refused
 from wire.video import shard_of
@@ -19,6 +21,9 @@ from wire.video import shard_of
 COMMENTS: Final = 100
 FRESH_S: Final = 1.0  # how long a snapshot's bytes are kept, and may be by shared caches
 MAX_KEPT: Final = 1_000
+MAX_MAKING: Final = 64  # at the same time, of different videos
+
+_log = get_logger("edge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Snapshots:
             return kept
         making = self._making.get(video)
         if making is None:
+            if len(self._making) >= MAX_MAKING:
+                raise Refused("unavailable")
             making = self._making[video] = self._loop.create_task(self._make(video))
             making.add_done_callback(lambda _: self._making.pop(video, None))
         return await asyncio.shield(making)
@@ -56,7 +63,8 @@ class Snapshots:
         opened = self._channels.open.get(video)
         try:
             items = _from_ring(opened) or await self._from_store(video)
-        except (StoreError, HistoryAwayError):
+        except (StoreError, HistoryAwayError) as error:
+            _log.warning("no snapshot", video=video, reason=f"{type(error).__name__}: {error}")
             raise Refused("unavailable") from None
         newest = items[-1]["id"] if items else None
         viewers = len(opened.channel.viewers) if opened is not None else 0
@@ -69,12 +77,12 @@ class Snapshots:
         return snapshot
 
     async def _from_store(self, video: str) -> list[dict[str, Any]]:
-        part = await self._replays.latest(shard_of(video, self._shards), video, COMMENTS)
-        return [
-            decode_payload(message.number, message.posted_ms, message.payload).item()
-            for message in part.messages
-            if message.kind is None
-        ]
+        items: list[dict[str, Any]] = []
+        for message in await self._replays.latest(shard_of(video, self._shards), video, COMMENTS):
+            with contextlib.suppress(ValueError):  # not the payload of a comment: there is nothing to show of it
+                if message.kind is None:
+                    items.append(decode_payload(message.number, message.posted_ms, message.payload).item())
+        return items
 
 
 def _from_ring(opened: OpenVideo | None) -> list[dict[str, Any]]:
