@@ -33,15 +33,15 @@ class Pacer:
         self._busy_s += cost_s
         elapsed = now - self._since
         if elapsed >= WINDOW_S:
-            self._adjust(self._busy_s / elapsed)
+            self._adjust(self._busy_s / elapsed, elapsed / WINDOW_S)
             self._busy_s = 0.0
             self._since = now
         own_rest_s = cost_s * (1 - SHARE) / SHARE
         return min(MAX_REST_S, max(own_rest_s, self._common_rest_s))
 
-    def _adjust(self, share: float) -> None:
+    def _adjust(self, share: float, windows: float) -> None:
         if share > SHARE:
             self._common_rest_s = min(MAX_REST_S, max(self._common_rest_s * WIDEN, SHORTEST_REST_S))
         elif share < SHARE / 2:
-            narrowed = self._common_rest_s * NARROW
+            narrowed = self._common_rest_s * NARROW**windows  # a quiet time counts for as long as it was
             self._common_rest_s = narrowed if narrowed >= SHORTEST_REST_S else 0.0
