@@ -18,7 +18,9 @@ from bench.fanout.child import end, spawn
 from bench.fanout.lab import Lab
 
 MAX_PER_PROCESS: Final = 15_000  # a process may have 20,000 files here, and an address has 28,000 ports
-ANSWER_TIMEOUT_S: Final = 120
+ANSWER_TIMEOUT_S: Final = 30
+OPEN_TIMEOUT_S: Final = 120
+ASK_AGAIN_S: Final = 0.05
 FIRST_ADDRESS: Final = 2  # 127.0.0.2 and up
 
 
@@ -71,6 +73,8 @@ class Report:
     """What viewers counted. `events`, `pieces` and latencies since the mark, the rest since they were opened."""
 
     connections: int
+    answered: int  # how many have a head, or none to be expected
+    open_s: float  # until the last one of them, once that is all
     refused: int
     closed: int
     disorder: int
@@ -89,19 +93,26 @@ class Report:
 class Load:
     """Viewers that are connected to one port."""
 
-    def __init__(self, processes: list[Process]) -> None:
+    def __init__(self, processes: list[Process], viewers: int) -> None:
         self._processes = processes
+        self._viewers = viewers
 
     async def open(self) -> float:
         """Connect all, and return how many seconds that took, until the last one had its head.
 
-        Raises `RuntimeError` when one was refused.
+        Raises `RuntimeError` when one was refused, or had no answer in time.
         """
-        answers = await self._ask("open")
-        refused = sum(answer["refused"] for answer in answers)
-        if refused:
-            raise RuntimeError(f"{refused} viewers were refused")
-        return float(max(answer["seconds"] for answer in answers))
+        await self.begin_to_open()
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            while (report := await self.report()).answered < self._viewers:  # noqa: ASYNC110  it is another process
+                await asyncio.sleep(ASK_AGAIN_S)
+        if report.refused:
+            raise RuntimeError(f"{report.refused} viewers were refused")
+        return report.open_s
+
+    async def begin_to_open(self) -> None:
+        """Connect all, and do not wait for it."""
+        await self._ask("open")
 
     async def mark(self) -> None:
         """Begin to count anew."""
@@ -119,6 +130,8 @@ class Load:
 
         return Report(
             connections=total("connections"),
+            answered=total("answered"),
+            open_s=max(answer["open_s"] for answer in answers),
             refused=total("refused"),
             closed=total("closed"),
             disorder=total("disorder"),
@@ -142,7 +155,7 @@ class Load:
             report = await self.report()
             if report.received >= owed or loop.time() > give_up:
                 return report
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(ASK_AGAIN_S)
 
     async def _ask(self, line: str) -> list[dict[str, Any]]:
         return list(await asyncio.gather(*(_ask(process, line) for process in self._processes)))
@@ -157,7 +170,7 @@ async def crowd_at(lab: Lab, port: int, path: str, crowd: Crowd) -> AsyncIterato
             process = await _start(lab, port, path, part)
             stack.push_async_callback(end, process)
             processes.append(process)
-        yield Load(processes)
+        yield Load(processes, crowd.viewers)
 
 
 async def _start(lab: Lab, port: int, path: str, part: Crowd) -> Process:

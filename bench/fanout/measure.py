@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from bench.fanout import cores, usage
-from bench.fanout.lab import Lab
 from bench.fanout.load import Crowd, Load, crowd_at
 from bench.fanout.pace import Pace
 from bench.fanout.peers.peer import Peer
@@ -81,6 +80,18 @@ class Row:
         return not (self.missing or self.disorder)
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A server with its viewers connected, and what they cost it."""
+
+    peer: Peer
+    load: Load
+    crowd: Crowd
+    resident_kb_per_viewer: float
+    kernel_kb_per_socket: float
+    opened_per_s: float
+
+
 @contextlib.asynccontextmanager
 async def running(peer: Peer) -> AsyncIterator[Peer]:
     """Run a server for as long as the block lasts, warm."""
@@ -94,30 +105,36 @@ async def running(peer: Peer) -> AsyncIterator[Peer]:
         await peer.stop()
 
 
-async def measure(scenario: str, peer_type: type[Peer], lab: Lab, plan: Plan) -> Row:
+@contextlib.asynccontextmanager
+async def opened(peer: Peer, crowd: Crowd) -> AsyncIterator[Opened]:
+    """Keep viewers connected to a server that runs, for as long as the block lasts."""
+    resident_kb, kernel_kb = usage.resident_kb(peer.pids()), usage.kernel_kb()
+    async with crowd_at(peer.lab, peer.port, peer.path, crowd) as load:
+        seconds = await load.open()
+        await asyncio.sleep(SETTLE_S)
+        yield Opened(
+            peer,
+            load,
+            crowd,
+            resident_kb_per_viewer=(usage.resident_kb(peer.pids()) - resident_kb) / crowd.viewers,
+            kernel_kb_per_socket=(usage.kernel_kb() - kernel_kb) / (2 * crowd.viewers),
+            opened_per_s=crowd.viewers / seconds,
+        )
+
+
+async def measure(scenario: str, peer: Peer, plan: Plan) -> Row:
     """Measure a server of its own under a load."""
-    async with running(peer_type(lab)) as peer:
-        resident_kb, kernel_kb = usage.resident_kb(peer.pids()), usage.kernel_kb()
-        async with crowd_at(lab, peer.port, peer.path, plan.crowd) as load:
-            opened_s = await load.open()
-            await asyncio.sleep(SETTLE_S)
-            resident_kb = (usage.resident_kb(peer.pids()) - resident_kb) / plan.crowd.viewers
-            kernel_kb = (usage.kernel_kb() - kernel_kb) / (2 * plan.crowd.viewers)
-            row = await measure_open(scenario, peer, load, plan)
-    return replace(
-        row,
-        resident_kb_per_viewer=resident_kb,
-        kernel_kb_per_socket=kernel_kb,
-        opened_per_s=plan.crowd.viewers / opened_s,
-    )
+    async with running(peer), opened(peer, plan.crowd) as those:
+        return await measure_open(scenario, those, plan)
 
 
-async def measure_open(scenario: str, peer: Peer, load: Load, plan: Plan) -> Row:
+async def measure_open(scenario: str, those: Opened, plan: Plan, warm_up_s: float = WARM_UP_S) -> Row:
     """Measure a server whose viewers are connected: publish, and count from the middle of it."""
+    peer, load = those.peer, those.load
     before = await load.report()
     pace = Pace(peer.publish, plan.videos, plan.per_s)
     try:
-        await asyncio.sleep(WARM_UP_S)
+        await asyncio.sleep(warm_up_s)
         await pace.between()
         counted = await peer.counted()
         await pace.between()
@@ -143,14 +160,14 @@ async def measure_open(scenario: str, peer: Peer, load: Load, plan: Plan) -> Row
         delivered=report.events,
         writes=round(report.events / coalescing),
         cpu_s=figures.cpu_s,
-        resident_kb_per_viewer=float("nan"),
-        kernel_kb_per_socket=float("nan"),
+        resident_kb_per_viewer=those.resident_kb_per_viewer,
+        kernel_kb_per_socket=those.kernel_kb_per_socket,
         p50_ms=report.latencies.ms(50),
         p99_ms=report.latencies.ms(99),
         p999_ms=report.latencies.ms(99.9),
         missing=max(0, before.received + owed - end.received),
         disorder=end.disorder,
-        opened_per_s=float("nan"),
+        opened_per_s=those.opened_per_s,
         load_busy=figures.load_busy,
         others_busy=figures.others_busy,
     )

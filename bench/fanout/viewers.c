@@ -11,7 +11,7 @@
  *   -k  a connection counts as served once this many comments have come over it
  *
  * Comments are `data:` lines with a "commentId":"digits", which must rise on one connection. Lines on standard input:
- *   open     connects; answers {"opened": ...} once every connection has a head or has failed
+ *   open     begins to connect; answers {"opening": true}
  *   mark     starts counting anew; answers {"marked": true}
  *   report   answers with what was counted since the mark, and with what came since the opening
  * Ends with standard input.
@@ -58,7 +58,7 @@ static struct {
 } options = {.path = "/", .count = 1, .rooms = 1, .source = "127.0.0.1"};
 
 static struct viewer *viewers;
-static int poller, started, answered, unanswered, refused, closed, served, open_asked, open_told;
+static int poller, started, answered, unanswered, refused, closed, served, open_asked, all_opened;
 static double opened_at, open_s, last_served_s;
 static uint64_t events, pieces, bytes, disorder, histogram[BUCKETS];
 static char buffer[MAX_CARRY_BYTES + READ_BYTES];
@@ -271,10 +271,9 @@ static void open_more(void)
 			break;
 		start(&viewers[started++]);
 	}
-	if (answered == options.count && !open_told) {
-		open_told = 1;
+	if (answered == options.count) {
+		all_opened = 1;
 		open_s = now() - opened_at;
-		printf("{\"opened\": %d, \"refused\": %d, \"seconds\": %.3f}\n", answered - refused, refused, open_s);
 	}
 }
 
@@ -292,10 +291,10 @@ static void report(void)
 			received_least = viewers[i].received;
 		received += viewers[i].received;
 	}
-	printf("{\"connections\": %d, \"refused\": %d, \"closed\": %d, \"disorder\": %lu, \"events\": %lu, \"pieces\": %lu, "
+	printf("{\"connections\": %d, \"answered\": %d, \"open_s\": %.3f, \"refused\": %d, \"closed\": %d, \"disorder\": %lu, \"events\": %lu, \"pieces\": %lu, "
 	       "\"bytes\": %lu, \"least\": %u, \"most\": %u, \"received\": %lu, \"received_least\": %u, \"served\": %d, \"last_served_s\": %.3f, "
 	       "\"cpu_s\": %.3f, \"histogram\": [",
-	       started - refused - closed, refused, closed, disorder, events, pieces, bytes, least, most, received,
+	       answered - refused - closed, answered, open_s, refused, closed, disorder, events, pieces, bytes, least, most, received,
 	       received_least, served, last_served_s, cpu_s());
 	const char *comma = "";
 	for (int i = 0; i < BUCKETS; i++)
@@ -331,6 +330,7 @@ static int obey(void)
 		if (!strcmp(input, "open")) {
 			open_asked = 1;
 			opened_at = now();
+			printf("{\"opening\": true}\n");
 		} else if (!strcmp(input, "mark")) {
 			mark();
 		} else if (!strcmp(input, "report")) {
@@ -375,7 +375,7 @@ int main(int count, char **arguments)
 	poller = epoll_create1(0);
 	epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &wanted);
 	for (;;) {
-		int opening = open_asked && !open_told;
+		int opening = open_asked && !all_opened;
 		int n = epoll_wait(poller, ready, EVENTS, opening ? 1 : -1);
 
 		for (int i = 0; i < n; i++) {

@@ -29,7 +29,7 @@ async def _run(run: Run) -> Outcome:
     for peer in run.peers:
         if peer is not Bare:
             run.say(peer.name)
-            rows[peer.name] = await measure("busy_room", peer, run.lab, plan)
+            rows[peer.name] = await measure("busy_room", peer(run.lab), plan)
     ours = rows[Ours.name]
     verdicts = [
         Verdict(

@@ -6,11 +6,12 @@ is paid by all its viewers together, so it shows where they are few; the videos 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Final
 
-from bench.fanout.load import Crowd, crowd_at
-from bench.fanout.measure import Plan, Row, measure, measure_open, running
+from bench.fanout.load import Crowd
+from bench.fanout.measure import Plan, Row, measure, measure_open, opened, running
 from bench.fanout.peers.ours import Ours
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
 
@@ -27,7 +28,7 @@ async def _run(run: Run) -> Outcome:
     for viewers in VIEWERS:
         run.say(f"{viewers:,} viewers")
         plan = Plan(Crowd(viewers), DELIVERIES_PER_S / viewers, SECONDS)
-        by_viewers.append(await measure("flat_cost", Ours, run.lab, plan))
+        by_viewers.append(await measure("flat_cost", Ours(run.lab), plan))
     by_videos: list[Row] = []
     for videos in VIDEOS:
         run.say(f"{videos:,} videos")
@@ -44,17 +45,12 @@ async def _run(run: Run) -> Outcome:
 async def _beside(run: Run, videos: int) -> Row:
     """Measure one room while others are open, each with a viewer."""
     room = Crowd(BESIDE_VIEWERS)
-    async with running(Ours(run.lab)) as edge:
-        others = Crowd(max(1, videos - 1), rooms=max(1, videos - 1), first_room=1)
-        async with (
-            crowd_at(run.lab, edge.port, edge.path, others) as beside,
-            crowd_at(run.lab, edge.port, edge.path, room) as watching,
-        ):
-            if videos > 1:
-                await beside.open()
-            await watching.open()
-            plan = Plan(room, DELIVERIES_PER_S / BESIDE_VIEWERS, SECONDS)
-            row = await measure_open("flat_cost", edge, watching, plan)
+    async with running(Ours(run.lab)) as edge, contextlib.AsyncExitStack() as stack:
+        if videos > 1:
+            others = Crowd(videos - 1, rooms=videos - 1, first_room=1)
+            await stack.enter_async_context(opened(edge, others))
+        those = await stack.enter_async_context(opened(edge, room))
+        row = await measure_open("flat_cost", those, Plan(room, DELIVERIES_PER_S / BESIDE_VIEWERS, SECONDS))
     return replace(row, rooms=videos)
 
 

@@ -17,7 +17,7 @@ AT_MOST_KB: Final = 2.0
 
 async def _run(run: Run) -> Outcome:
     run.say(Ours.name)
-    row = await measure("idle_memory", Ours, run.lab, Plan(Crowd(VIEWERS), PER_S, SECONDS))
+    row = await measure("idle_memory", Ours(run.lab), Plan(Crowd(VIEWERS), PER_S, SECONDS))
     verdict = Verdict(
         f"resident memory of the edge a viewer, {VIEWERS:,} idle ones",
         f"≤ {AT_MOST_KB:.0f} KB",

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from bench.fanout.load import Crowd, crowd_at
-from bench.fanout.measure import Plan, measure_open, running
+from bench.fanout.measure import Plan, measure_open, opened, running
 from bench.fanout.pace import TEXT, Pace
 from bench.fanout.peers.ours import Ours
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
@@ -29,19 +29,18 @@ async def _run(run: Run) -> Outcome:
         back = Crowd(COMING_BACK, first_room=STORM_ROOM, per_s=0, last_id=numbers[0], served_at=BEHIND)
         rest = Crowd(WATCHING, first_room=REST_ROOM)
         async with (
-            crowd_at(run.lab, edge.port, edge.path, rest) as watching,
+            opened(edge, rest) as those,
             crowd_at(run.lab, edge.port, edge.path, back) as coming,
         ):
-            await watching.open()
+            watching = those.load
             pace = Pace(edge.publish, [f"room-{REST_ROOM}"], PER_S)
             await asyncio.sleep(1)
             await watching.mark()
-            storm = asyncio.create_task(coming.open())
+            await coming.begin_to_open()
             served = await coming.received(COMING_BACK * BEHIND, LONGEST_S)
             live = await watching.report()
             await pace.stop()
-            await asyncio.wait_for(storm, LONGEST_S)
-            row = await measure_open("reconnect_storm", edge, watching, Plan(rest, PER_S, 2))
+            row = await measure_open("reconnect_storm", those, Plan(rest, PER_S, 2))
     everyone = served.served == COMING_BACK and not served.disorder and not served.closed
     p99_ms = live.latencies.ms(99)
     return Outcome(
