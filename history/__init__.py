@@ -1,0 +1,13 @@
+"""What was said before: pages out of Postgres, and the deep end of replays for edges. It reads, and nothing else.
+
+| file | its one concern |
+|---|---|
+| `app.py` | history as a service: starting and stopping |
+| `pages.py` | `GET /comments/{video}` |
+| `page_body.py` | a page: its JSON, its cursor, its ETag |
+| `replays.py` | answers to edges, over NATS |
+| `archive.py`, `archive.sql` | reading from Postgres, quickly or not at all |
+| `row.py` | a row that was read |
+| `web.py` | the page at `/` and its files |
+| `metrics.py` | what history tells Prometheus |
+"""

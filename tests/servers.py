@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
@@ -205,6 +206,35 @@ class PostgresServer(Server):
     def _answers(self) -> bool:
         ready = [str(_POSTGRES_BIN / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", OWNER]
         return subprocess.run(ready, check=False).returncode == 0
+
+
+class Part(Server):
+    """A part of the cluster as a process; `module` has its make_service. Settings come as `LIVECOMMENTS_…` names."""
+
+    def __init__(self, folder: Path, module: str, settings: dict[str, Any]) -> None:
+        super().__init__(folder)
+        self._module = module
+        self._settings = settings
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def _command(self) -> list[str]:
+        given = {**self._settings, "listen": f"127.0.0.1:{self.port}"}
+        environment = [f"LIVECOMMENTS_{name.upper()}={value}" for name, value in given.items() if value is not None]
+        run = (
+            "from runtime.service import run; from runtime.settings import read_settings; "
+            f"from {self._module} import make_service; run(make_service, read_settings())"
+        )
+        return ["env", f"--chdir={ROOT}", *environment, *_with_parent(), sys.executable, "-c", run]
+
+    def _answers(self) -> bool:
+        # The port is open before the part has started.
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=0.5):
+            return True
+        return False
 
 
 class Database:

@@ -1,0 +1,101 @@
+"""History as a service: pages over HTTP, replays over NATS, and the page at `/`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from nats.aio.client import Client
+
+from history.archive import Archive
+from history.pages import Pages
+from history.replays import Replays
+from history.web import Web
+from runtime import jetstream
+from runtime.cancelling import end_if_cancelled
+from runtime.jetstream import StoreError
+from runtime.logs import get_logger
+from runtime.postgres import ArchiveAwayError
+from runtime.service import Service, make_app
+from runtime.settings import Settings, SettingsError
+
+NAME: Final = "history"
+RETRY_S: Final = 0.5  # until Postgres is reached for the first time
+
+_log = get_logger(NAME)
+
+
+def make_service(settings: Settings) -> Service:
+    """Return history. Raises `SettingsError`."""
+    return History(settings)
+
+
+class History:
+    """Starts whether Postgres and NATS are there or not: pages need only the one, replays the other too."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings) -> None:
+        self.app = make_app(NAME)
+        self._settings = settings
+        self._archive = Archive(settings)
+        self._replays = Replays(self._archive, settings.shards)
+        self._connection: Client | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        Pages(settings, self._archive).add_routes(self.app)
+        if settings.web_dir is not None:
+            if not (settings.web_dir / "index.html").is_file():
+                raise SettingsError(f"LIVECOMMENTS_WEB_DIR={settings.web_dir}: there is no index.html in it")
+            Web(settings.web_dir).add_routes(self.app)
+
+    async def start(self) -> None:
+        """Look for Postgres, and begin. Raises `SettingsError` when the cluster has another number of shards."""
+        await self._archive.open()
+        try:
+            await self._archive.check()
+        except ArchiveAwayError:
+            self._tasks.append(asyncio.create_task(self._check_later(), name="check"))
+        self._tasks.append(asyncio.create_task(self._serve_replays(), name="replays"))
+
+    async def drain(self) -> None:
+        """Stop answering edges: they ask another history."""
+        if self._connection is not None:
+            await jetstream.close(self._connection)
+
+    async def stop(self) -> None:
+        """Close everything."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=jetstream.CONNECT_TIMEOUT_S)
+        await self._replays.stop()
+        await self.drain()
+        await self._archive.close()
+
+    def not_ready(self) -> str | None:
+        """Return why this is not history yet.
+
+        Once it is, it stays so: while Postgres is away it is this part that has to tell clients, and it has the page.
+        """
+        return None if self._archive.reached else "Postgres was not reached yet"
+
+    async def _check_later(self) -> None:
+        while not self._archive.reached:
+            end_if_cancelled()
+            await asyncio.sleep(RETRY_S)
+            try:
+                await self._archive.check()
+            except ArchiveAwayError:
+                continue
+            except SettingsError as error:
+                _log.error("cannot serve pages", error=str(error))
+
+    async def _serve_replays(self) -> None:
+        while self._connection is None:
+            end_if_cancelled()
+            try:
+                self._connection = await jetstream.connect(self._settings, NAME)
+            except (StoreError, OSError) as error:
+                _log.warning("no replays for edges", error=str(error))
+                await asyncio.sleep(RETRY_S)
+        await self._replays.start(self._connection)
