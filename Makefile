@@ -10,7 +10,7 @@ run: ## set up .venv if needed, and run the whole system at http://127.0.0.1:808
 	@requirements/set-up run && exec .venv/bin/livecomments up
 
 test: ## set up what tests need, and run them all (ARGS="-k words" for some)
-	@requirements/set-up dev && requirements/chromium
+	@requirements/set-up dev && requirements/programs
 	@exec .venv/bin/python -m pytest $(ARGS)
 
 check: ## lint, formatting, types and layout
