@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
 from typing import Final
@@ -13,6 +14,7 @@ from edge.joining import Joining, Position
 from edge.limits import StreamLimits
 from edge.metrics import ENDED, VIEWERS
 from edge.viewer import Viewer
+from runtime.logs import get_logger
 from runtime.settings import Settings
 from wire import sse
 
@@ -24,6 +26,9 @@ POLL_INTERVAL_MS: Final = 2_000
 DRAIN_VIEWERS_PER_S: Final = 1_000
 DRAIN_MAX_S: Final = 20.0
 DRAIN_STEP_S: Final = 0.05
+GOODBYE_S: Final = 1.0  # for the last of what was written to viewers that read slowly
+
+_log = get_logger("edge")
 
 
 class Admission:
@@ -39,6 +44,7 @@ class Admission:
         self._draining = False
         self._loop = asyncio.get_running_loop()
         self._on_the_way: dict[Viewer, asyncio.Task[None]] = {}
+        self._emptied = asyncio.Event()  # set when the last viewer has gone
 
     def admit(self, viewer: Viewer, video: str, position: Position) -> None:
         """Take a viewer in whose connection stands; at overload tell it to come back, rather than refuse it.
@@ -65,7 +71,7 @@ class Admission:
         viewer.send(sse.retry(_between(RETRY_MS)))
         if not self._joining.join_now(viewer, held, position):
             self._on_the_way[viewer] = self._loop.create_task(self._join(viewer, held, position))
-        elif not viewer.is_gone:
+        elif not viewer.is_leaving:
             viewer.send(self._audience.event(held))
 
     async def drain(self) -> None:
@@ -80,21 +86,33 @@ class Admission:
         size = max(1, math.ceil(len(waiting) / steps))
         for place in range(0, len(waiting), size):
             for viewer in waiting[place : place + size]:
-                if not viewer.is_gone:
+                if not viewer.is_leaving:
                     self._send_away(viewer, "drain", _between(RETRY_MS))
             await asyncio.sleep(took_s / steps)
+        if self.viewers:
+            self._emptied.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._emptied.wait()
         for viewer in list(self.viewers):
             viewer.abort()
 
     async def _join(self, viewer: Viewer, video: OpenVideo, position: Position) -> None:
-        await self._joining.join(viewer, video, position)
-        del self._on_the_way[viewer]
-        if not viewer.is_gone:
-            viewer.send(self._audience.event(video))
+        try:
+            await self._joining.join(viewer, video, position)
+            if not viewer.is_leaving:
+                viewer.send(self._audience.event(video))
+        except Exception:  # noqa: BLE001  whatever it is, the viewer must not be left without an end
+            _log.exception("a viewer could not be brought to live", video=video.channel.video)
+            viewer.abort()
+        finally:
+            self._on_the_way.pop(viewer, None)
 
     def _left(self, viewer: Viewer) -> None:
         claim = self.viewers.pop(viewer)
         VIEWERS.set(len(self.viewers))
+        if not self.viewers:
+            self._emptied.set()
         self.limits.release(viewer.address, viewer.identity)
         joining = self._on_the_way.pop(viewer, None)
         if joining is not None:

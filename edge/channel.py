@@ -23,6 +23,7 @@ from runtime.metrics import DELIVERED
 from wire import sse
 
 SLICE: Final = 256  # viewers written to before the event loop is given back
+PIECE_BYTES: Final = 64 * 1024  # of what one viewer lacks, written before its socket is looked at again
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class _Round:
     viewers: list[Viewer]
     start: int
     end: int
+    reached: int  # the number at `end`
     data: bytes
     whole: bool  # `data` holds all of them, and not only notices: the ring still had them
     comments: int = 0  # in `data`
@@ -54,7 +56,6 @@ class Channel:
         self._round: asyncio.Handle | None = None  # scheduled or under way
         self._rest_until = 0.0
         self._written = 0  # index up to which the last round wrote
-        self._written_number = 0  # and the number there
         self._oldest_unwritten_ms = 0
         self._notices = b""  # for the next round
         self._all_written: asyncio.Event = asyncio.Event()  # set whenever a round leaves nothing to write
@@ -64,7 +65,6 @@ class Channel:
     def begin(self, floor: int) -> None:
         """Say above which number the ring holds everything; before the first message."""
         self.ring.floor = floor
-        self._written_number = floor
 
     def append(self, number: int, frame: bytes, posted_ms: int, hidden_author: str | None = None) -> None:
         """Take in the next message, and write it to the viewers as soon as the pacer lets it.
@@ -83,7 +83,7 @@ class Channel:
         elif frame:
             self._shown += 1
         if not self.viewers:
-            self._written, self._written_number = self.ring.end, number
+            self._written = self.ring.end
         else:
             self._write_soon()
 
@@ -101,7 +101,7 @@ class Channel:
     def join(self, viewer: Viewer, index: int) -> None:
         """Add a viewer that has been given everything before `index`."""
         viewer.channel = self
-        viewer.index = index
+        viewer.index, viewer.reached = index, self.ring.number_before(index)
         self.viewers[viewer] = None
         if self._interested is not None:
             self._note_interest(viewer)
@@ -124,10 +124,6 @@ class Channel:
             self._all_written.clear()
             await self._all_written.wait()
 
-    def reached(self, viewer: Viewer) -> int:
-        """Return the number that a viewer has reached."""
-        return self.ring.number_before(viewer.index)
-
     def catch_up(self, viewer: Viewer) -> None:
         """Write to a viewer what the ring holds for it, and tell it what the ring no longer holds."""
         self._catch_up(viewer, self.ring.end)
@@ -138,14 +134,12 @@ class Channel:
         ring = self.ring
         if viewer.index < ring.begin:
             missed = ring.begin - viewer.index
-            reached = viewer.reached or self._written_number
             SKIPPED.inc(missed)
-            told = {"from": str(reached + 1), "to": str(ring.floor), "count": missed}
-            viewer.index = ring.begin
+            told = {"from": str(viewer.reached + 1), "to": str(ring.floor), "count": missed}
+            viewer.index, viewer.reached = ring.begin, ring.floor
             viewer.send(sse.named_event("skipped", told, ring.floor))
-        viewer.reached = 0
-        if viewer.index < end:
-            self._write_own(viewer, viewer.index, end)
+        while viewer.index < end and viewer.paused_since is None:
+            self._write_own(viewer, end)
 
     def _write_soon(self) -> None:
         """Begin a round as soon as the last one is over and the channel has rested."""
@@ -162,7 +156,7 @@ class Channel:
         whole = start >= ring.begin
         notices, self._notices = self._notices, b""
         data = ring.frames(start, end) + notices if whole else notices
-        writing = _Round(list(self.viewers), start, end, data, whole)
+        writing = _Round(list(self.viewers), start, end, ring.number_before(end), data, whole)
         if end > start:
             FLUSHES.inc()
             FLUSHED_COMMENTS.inc(end - start)
@@ -183,13 +177,14 @@ class Channel:
     def _write_slice(self, writing: _Round) -> None:
         """Write to the next slice of viewers, and leave the rest to a later turn of the loop."""
         began_s = time.perf_counter()
-        start, end, data, special = writing.start, writing.end, writing.data, writing.special
+        start, end, reached = writing.start, writing.end, writing.reached
+        data, special = writing.data, writing.special
         written = 0
         for viewer in writing.viewers[writing.place : writing.place + SLICE]:
             if viewer.paused_since is not None:
                 continue
             if viewer.index == start and writing.whole and viewer not in special:
-                viewer.index = end
+                viewer.index, viewer.reached = end, reached
                 if data:
                     viewer.send(data)
                     written += 1
@@ -211,7 +206,6 @@ class Channel:
         now = self._loop.time()
         self.last_write = now
         self._written = writing.end
-        self._written_number = self.ring.number_before(writing.end)
         self._rest_until = now + self._pacer.wrote(now, writing.cost_s)
         self._round = None
         if self.ring.end > writing.end or self._notices:
@@ -219,9 +213,11 @@ class Channel:
         else:
             self._all_written.set()
 
-    def _write_own(self, viewer: Viewer, start: int, end: int) -> None:
-        """Write the entries from `start` to `end` to one viewer, with those that only it cares for."""
-        viewer.index = end
+    def _write_own(self, viewer: Viewer, end: int) -> None:
+        """Write a piece of what comes before `end` to one viewer, with what only it cares for."""
+        start = viewer.index
+        end = self.ring.end_within(start, end, PIECE_BYTES)
+        viewer.index, viewer.reached = end, self.ring.number_before(end)
         frames = [frame for _, frame in self.ring.frames_for(start, end, viewer.cares_for)]
         if frames:
             data = b"".join(frames)

@@ -96,7 +96,7 @@ class Joining:
         number = position.number
         if number is not None and number > video.feed.newest:
             number = await self._check_position(video, number)
-        while number is not None and not viewer.is_gone:
+        while number is not None and not viewer.is_leaving:
             if not video.feed.is_open:
                 await video.feed.opened()
             if number >= video.channel.ring.floor:
@@ -170,6 +170,8 @@ async def _send(viewer: Viewer, messages: Sequence[Message], sampler: Sampler | 
             viewer.send(bytes(piece))
             piece.clear()
             await viewer.writable()
+            if viewer.is_leaving:
+                return
     if piece:
         viewer.send(bytes(piece))
         await viewer.writable()
@@ -177,7 +179,7 @@ async def _send(viewer: Viewer, messages: Sequence[Message], sampler: Sampler | 
 
 def _finish(viewer: Viewer, video: OpenVideo, number: int | None, replay: _Replay) -> None:
     """Write what the ring holds above `number`, then `sync`, and add the viewer to the channel: all in one go."""
-    if viewer.is_gone:
+    if viewer.is_leaving:
         return
     ring, newest = video.channel.ring, video.feed.newest
     index = ring.end if number is None else ring.index_after(number)

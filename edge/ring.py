@@ -74,6 +74,16 @@ class Ring:
         place = index - self.begin + self._start - 1
         return self._numbers[place] if place >= self._start else self.floor
 
+    def end_within(self, index: int, end: int, max_bytes: int) -> int:
+        """Return up to where, at most `end`, the entries from `index` on fit into `max_bytes`; one always does."""
+        shift = self._start - self.begin
+        size = len(self._frames[index + shift])
+        reached = index + 1
+        while reached < end and size + len(self._frames[reached + shift]) <= max_bytes:
+            size += len(self._frames[reached + shift])
+            reached += 1
+        return reached
+
     def last(self, count: int) -> list[bytes]:
         """Return the frames of up to `count` newest events, oldest first."""
         shown: list[bytes] = []

@@ -12,7 +12,7 @@ from runtime.tokens import Identity
 class StreamedViewer(Viewer):
     """A viewer whose bytes wait here, up to a limit, until the server has sent what came before them."""
 
-    __slots__ = ("_ended", "_loop", "_unsent", "_woken")
+    __slots__ = ("_ended", "_loop", "_task", "_unsent", "_woken")
 
     def __init__(self, identity: Identity | None, address: str) -> None:
         super().__init__(identity, address)
@@ -20,6 +20,7 @@ class StreamedViewer(Viewer):
         self._unsent = bytearray()
         self._woken = asyncio.Event()
         self._ended = False
+        self._task: asyncio.Task[object] | None = None  # the server's, that sends the response
 
     def send(self, data: bytes) -> None:
         """Keep bytes until the server takes them."""
@@ -39,9 +40,12 @@ class StreamedViewer(Viewer):
         """End the response; what the server has not taken is thrown away."""
         self._unsent.clear()
         self.end()
+        if self._task is not None:
+            self._task.cancel()  # the server may be waiting for a socket that takes nothing
 
     async def body(self) -> AsyncGenerator[bytes, None]:
         """Yield what there is to send, for as long as the client stays."""
+        self._task = asyncio.current_task()
         try:
             while True:
                 await self._woken.wait()
@@ -56,4 +60,5 @@ class StreamedViewer(Viewer):
                     return
         finally:
             self._ended = True
+            self._task = None
             self.gone()

@@ -36,9 +36,12 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer]) -> None:
 
 def _end_overdue(viewers: Iterable[Viewer], now: float, wall: float) -> None:
     for viewer in viewers:
-        if viewer.paused_since is not None and now - viewer.paused_since > STALL_S:
+        stuck_since = viewer.paused_since if viewer.leaving_since is None else viewer.leaving_since
+        if stuck_since is not None and now - stuck_since > STALL_S:
             ENDED.labels("stalled").inc()
             viewer.abort()
+        elif viewer.is_leaving:
+            continue
         elif viewer.identity is not None and viewer.identity.expires_at + LEEWAY_S <= wall:
             ENDED.labels("expired").inc()
             viewer.say_goodbye("expired", EXPIRED_RETRY_MS)

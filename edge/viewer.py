@@ -25,15 +25,12 @@ class Room(Protocol):
     def leave(self, viewer: Viewer) -> None:
         """Forget the viewer."""
 
-    def reached(self, viewer: Viewer) -> int:
-        """Return the number that the viewer has reached."""
-
 
 class Viewer:
     """A viewer. Who makes one fills in `send` and `end`, and calls `paused`, `resumed` and `gone`.
 
-    `index` is its place in the ring of its channel: everything before it has been written. It is -1 until the viewer
-    has joined, and again once it is gone.
+    `index` is its place in the ring of its channel: everything before it has been written, up to the number `reached`.
+    It is -1 until the viewer has joined, and again once it is on its way out.
     """
 
     __slots__ = (
@@ -43,7 +40,7 @@ class Viewer:
         "channel",
         "identity",
         "index",
-        "is_gone",
+        "leaving_since",
         "paused_since",
         "reached",
     )
@@ -54,8 +51,8 @@ class Viewer:
         self.channel: Room | None = None
         self.index = -1
         self.paused_since: float | None = None  # the loop's time at which its socket was found full
-        self.reached = 0  # the number that it has reached, kept only while it is paused
-        self.is_gone = False
+        self.reached = 0
+        self.leaving_since: float | None = None  # the loop's time at which its stream ended, or began to
         self._on_gone: Callable[[Viewer], None] | None = None
         self._on_resumed: asyncio.Event | None = None
 
@@ -76,25 +73,30 @@ class Viewer:
         """Close its stream at once; what waits for its socket is thrown away."""
         raise NotImplementedError
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether its stream has ended, or is about to: nothing more is written to it."""
+        return self.leaving_since is not None
+
     def when_gone(self, callback: Callable[[Viewer], None]) -> None:
         """Have `callback` called once with the viewer, when its connection has ended."""
         self._on_gone = callback
 
     def say_goodbye(self, reason: str, retry_ms: int) -> None:
-        """Tell the viewer why its stream ends and when to come back, and end it."""
-        self.send(sse.retry(retry_ms) + sse.named_event("bye", {"reason": reason}))
-        self.end()
+        """Tell the viewer why its stream ends and when to come back, and end it. Nothing comes after that."""
+        if not self.is_leaving:
+            self._leave()
+            self.send(sse.retry(retry_ms) + sse.named_event("bye", {"reason": reason}))
+            self.end()
 
     def paused(self, now: float) -> None:
         """Its socket is full: it is left alone until it drains."""
         if self.paused_since is None:
             self.paused_since = now
-            if self.channel is not None:
-                self.reached = self.channel.reached(self)
 
     async def writable(self) -> None:
-        """Wait until its socket takes more, or the viewer is gone."""
-        while self.paused_since is not None and not self.is_gone:
+        """Wait until its socket takes more, or its stream ends."""
+        while self.paused_since is not None and not self.is_leaving:
             self._on_resumed = asyncio.Event()
             await self._on_resumed.wait()
             self._on_resumed = None
@@ -109,13 +111,17 @@ class Viewer:
 
     def gone(self) -> None:
         """Its connection has ended. Safe to call more than once."""
+        self._leave()
+        callback, self._on_gone = self._on_gone, None
+        if callback is not None:
+            callback(self)
+
+    def _leave(self) -> None:
+        if not self.is_leaving:
+            self.leaving_since = asyncio.get_running_loop().time()
         self.index = -1
-        self.is_gone = True
         if self._on_resumed is not None:
             self._on_resumed.set()
         if self.channel is not None:
             self.channel.leave(self)
             self.channel = None
-        callback, self._on_gone = self._on_gone, None
-        if callback is not None:
-            callback(self)

@@ -13,8 +13,9 @@ from edge.feed import MAX_WAITING, Feed
 from edge.intake import Verdict, judge
 from edge.pacer import Pacer
 from edge.replays import Replays
+from runtime.jetstream import StoreAwayError
 from tests.edge.recording import RecordingViewer
-from tests.edge.shard import POSTED_MS, SHARD, VIDEO, Shard
+from tests.edge.shard import SHARD, VIDEO, Shard
 from wire import headers, subjects
 from wire.comment import encode_payload
 
@@ -91,10 +92,12 @@ class LiveCopies:
 
     def __init__(self) -> None:
         self.heard = None
+        self.subscribed = asyncio.Event()
         self.unsubscribed = 0
 
     async def subscribe(self, subject: str, *, cb, **_) -> SimpleNamespace:
         self.heard = cb
+        self.subscribed.set()
 
         async def unsubscribe() -> None:
             self.unsubscribed += 1
@@ -155,8 +158,7 @@ async def test_a_viewer_gets_every_comment_once_and_in_order_whatever_is_lost_on
 async def test_what_comes_while_a_video_is_opened_is_not_lost_and_not_shown_twice():
     shard = Shard([10, 20])
     opened = Opened(shard)
-    while opened.copies.heard is None:
-        await asyncio.sleep(0)
+    await opened.copies.subscribed.wait()
     shard.numbers.append(30)
     await opened.copies.bring(20, 10)
     await opened.copies.bring(30, 20)
@@ -213,8 +215,6 @@ async def test_a_video_opened_without_history_does_not_claim_to_reach_back_to_it
 
 
 async def test_a_gap_is_filled_once_the_store_is_back():
-    from runtime.jetstream import StoreAwayError
-
     shard = Shard([1])
     opened = Opened(shard)
     await opened.open()
