@@ -59,6 +59,7 @@ class Server:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > give_up:
                 said = (self.folder / "log").read_text(errors="replace")[-2000:]
+                self.kill()
                 raise RuntimeError(f"{type(self).__name__} does not start:\n{said}")
             time.sleep(0.02)
 
@@ -68,26 +69,37 @@ class Server:
 
     def kill(self) -> None:
         """End the server at once, as a crash would; nothing happens when it does not run."""
-        if self._process is not None:
-            self._signal_children(signal.SIGKILL)
+        if self._process is None or self._process.poll() is not None:
+            self._process = None
+            return
+        os.kill(self.pid, signal.SIGSTOP)  # no more children
+        children = self._children()
+        self._signal(children, signal.SIGKILL)
         self._end(signal.SIGKILL)
+        give_up = time.monotonic() + STOP_TIMEOUT_S
+        while any(_runs(child) for child in children):
+            assert time.monotonic() < give_up, "a child outlives its server"
+            time.sleep(0.005)
 
     def pause(self) -> None:
         """Let the server go silent: its connections stay open and nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
-        self._signal_children(signal.SIGSTOP)
+        self._signal(self._children(), signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a silent server go on."""
-        self._signal_children(signal.SIGCONT)
+        self._signal(self._children(), signal.SIGCONT)
         os.kill(self.pid, signal.SIGCONT)
 
-    _stop_signal = signal.SIGTERM
+    def _children(self) -> list[int]:
+        return [int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
-    def _signal_children(self, number: signal.Signals) -> None:
-        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+    def _signal(self, processes: list[int], number: signal.Signals) -> None:
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(child), number)
+                os.kill(process, number)
+
+    _stop_signal = signal.SIGTERM
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
@@ -262,6 +274,14 @@ def free_port() -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def _runs(process: int) -> bool:
+    """Whether it does anything any more; a dead one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _as_nobody() -> list[str]:
