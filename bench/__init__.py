@@ -8,4 +8,5 @@
 | `plan.py` | what a measurement does: who posts what when, and who watches |
 | `poster.py` | the process that posts |
 | `viewers.py` | the process that watches |
+| `fanout/` | `make bench-fanout`: what it costs to write comments to many viewers |
 """
