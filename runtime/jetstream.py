@@ -122,7 +122,6 @@ async def connect(
 
     Raises `StoreAwayError` when NATS cannot be reached within `START_WAIT_S`.
     """
-
     connected: list[Client] = []
 
     async def lost() -> None:
