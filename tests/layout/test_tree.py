@@ -10,7 +10,18 @@ import pytest
 from tests.layout.tree import ROOT, files, name
 
 GIVEN_FOLDERS = ("edge", "writer", "history", "nats", "migrations", "tests")
-OTHER_FOLDERS = ("wire", "runtime", "livecomments", "cluster", "gateway", "web", "bench", "docs", "requirements")
+OTHER_FOLDERS = (
+    "wire",
+    "runtime",
+    "livecomments",
+    "cluster",
+    "gateway",
+    "web",
+    "bench",
+    "faults",
+    "docs",
+    "requirements",
+)
 GIVEN_FILES = ("locustfile.py", "compose.yaml")
 OTHER_FILES = (
     *("Makefile", "README.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"),

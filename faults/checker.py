@@ -1,0 +1,77 @@
+"""The checker: a ledger in, a verdict out. Pure, and one pass over what was shown.
+
+It thinks as Jepsen's set and queue checkers do (what was acknowledged must be there, what is there must have been
+attempted, what is unknown may be there once), and as Elle does where there is an order: the numbers are the order, so
+every observer's view must be a part of it, and it must agree with real time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from faults.following import follow
+from faults.index import Index
+from faults.keeping import check_keeping, check_pages_meet
+from faults.ledger import Fate, Ledger
+from faults.numbering import check_numbers, check_real_time
+from faults.paging import check_pages
+from faults.verdict import Check, Figures, Verdict, Violation
+
+NOTICED_WITHIN_S: Final = 10.0
+
+
+def check(ledger: Ledger) -> Verdict:
+    """Return the verdict on a run. Raises `index.AmbiguousError` for a ledger that cannot be judged."""
+    index = Index(ledger)
+    violations = [
+        *check_keeping(index),
+        *check_pages_meet(index),
+        *check_numbers(index),
+        *check_real_time(index),
+        *check_pages(index),
+        *_check_noticed(ledger),
+        *(Violation(Check.RECOVERED, "", trouble) for trouble in ledger.trouble),
+    ]
+    followed = [follow(index, life) for life in ledger.lives]
+    for one in followed:
+        violations += one.violations
+    fates = [intent.fate for intent in index.intents]
+    figures = Figures(
+        attempts=len(ledger.attempts),
+        acknowledged=fates.count(Fate.ACKNOWLEDGED),
+        refused=fates.count(Fate.REFUSED),
+        unknown=fates.count(Fate.UNKNOWN),
+        unknown_kept=sum(intent.fate is Fate.UNKNOWN and bool(intent.kept) for intent in index.intents),
+        kept=sum(map(len, index.kept.values())),
+        viewers=len(ledger.lives),
+        followed_to_the_end=sum(life.to_the_end for life in ledger.lives),
+        reconnects=sum(one.reconnects for one in followed),
+        owed=sum(one.owed for one in followed),
+        told_missing=sum(one.told_missing for one in followed),
+        pages=len(ledger.pages),
+        faults=sum(fault.fired for fault in ledger.faults),
+    )
+    return Verdict(figures, violations, list(_void(ledger, figures)))
+
+
+def _check_noticed(ledger: Ledger) -> Iterator[Violation]:
+    for fault in ledger.faults:
+        if fault.fired and fault.must_notice and (fault.noticed_s is None or fault.noticed_s > NOTICED_WITHIN_S):
+            noticed = "not at all" if fault.noticed_s is None else f"after {fault.noticed_s:.1f} s"
+            yield Violation(Check.NOTICED, "", f"{fault.kind} {fault.target} {fault.detail}: noticed {noticed}")
+
+
+def _void(ledger: Ledger, figures: Figures) -> Iterator[str]:
+    """Yield the reasons for which a run proves nothing."""
+    needs = ledger.needs
+    for name, there, needed in (
+        ("faults fired", figures.faults, needs.faults),
+        ("comments acknowledged", figures.acknowledged, needs.acknowledged),
+        ("reconnects", figures.reconnects, needs.reconnects),
+        ("viewers that followed to the end", figures.followed_to_the_end, needs.followed_to_the_end),
+    ):
+        if there < needed:
+            yield f"{name}: {there}, and {needed} are needed"
+    if figures.told_missing > needs.told_missing_share * figures.owed:
+        yield f"of {figures.owed} comments owed to viewers, {figures.told_missing} were told missing"

@@ -1,0 +1,464 @@
+"""A service that keeps its promises, with clients that do what they like: its ledger is always clean.
+
+And defects: each breaks one promise in a finished ledger, and names the checks of which one at least must say so.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+from faults.ledger import (
+    ASCENDING,
+    DESCENDING,
+    Attempt,
+    Closed,
+    Connect,
+    Fate,
+    Fired,
+    Ledger,
+    Life,
+    Opened,
+    Page,
+    Reading,
+    Said,
+    Told,
+)
+from faults.verdict import Check
+from wire.video import shard_of
+
+SHARDS = 2
+VIDEOS = ("video-a", "video-b", "video-c")
+FIRST_NUMBER = 1_000_000
+
+
+class Simulation:
+    """One thing happens after the other; each takes a nanosecond."""
+
+    def __init__(self, chance: Random) -> None:
+        self.chance = chance
+        self.ledger = Ledger(SHARDS)
+        self.stored: dict[str, list[Said]] = {video: [] for video in VIDEOS}
+        self.archived: dict[str, int] = dict.fromkeys(VIDEOS, 0)  # how many of a video's comments are in Postgres
+        self.pending: list[Attempt] = []
+        self.watching: dict[str, Life] = {}  # connected
+        self.away: list[Life] = []  # between two connections
+        self.next_number = [FIRST_NUMBER + shard for shard in range(SHARDS)]
+        self.now_ns = 0
+
+    def run(self, steps: int) -> Ledger:
+        things = [self.send] * 4 + [self.end] * 4 + [self.arrive, self.leave, self.come_back, self.show, self.show]
+        things += [self.archive, self.page]
+        for _ in range(steps):
+            self.chance.choice(things)()
+        self.finish()
+        return self.ledger
+
+    def tick(self) -> int:
+        self.now_ns += 1
+        return self.now_ns
+
+    # Posting.
+
+    def send(self) -> None:
+        video = self.chance.choice(VIDEOS)
+        count = len(self.ledger.attempts)
+        attempt = Attempt(video, f"user-{count % 5}", f"key-{count}", f"text {count}", self.tick())
+        earlier = [one for one in self.ledger.attempts if one.fate is not Fate.REFUSED]
+        if earlier and self.chance.random() < 0.3:
+            first = self.chance.choice(earlier)
+            attempt = replace(first, began_ns=self.tick(), ended_ns=None, status=0, number=None)
+            if first.fate is Fate.ACKNOWLEDGED and self.chance.random() < 0.5:
+                attempt.text = f"another body {count}"
+        self.ledger.attempts.append(attempt)
+        self.pending.append(attempt)
+
+    def end(self) -> None:
+        if not self.pending:
+            return
+        attempt = self.pending.pop(self.chance.randrange(len(self.pending)))
+        known = self.stored_as(attempt)
+        if known is None and self.chance.random() < 0.1 and not self.is_repeat(attempt):
+            self.answer(attempt, 400)
+            return
+        if known is None and self.chance.random() < 0.8:
+            known = self.store(attempt)
+        if known is None or self.chance.random() < 0.2:
+            if self.chance.random() < 0.5:
+                self.answer(attempt, 503)
+            return
+        self.answer(attempt, 201 if self.is_archived(known) else 202, known.number)
+
+    def answer(self, attempt: Attempt, status: int, number: int | None = None) -> None:
+        attempt.ended_ns, attempt.status, attempt.number = self.tick(), status, number
+
+    def is_repeat(self, attempt: Attempt) -> bool:
+        return any(one is not attempt and one.key == attempt.key for one in self.ledger.attempts)
+
+    def stored_as(self, attempt: Attempt) -> Said | None:
+        texts = {one.text for one in self.ledger.attempts if one.key == attempt.key}
+        return next((said for said in self.stored[attempt.video] if said.text in texts), None)
+
+    def store(self, attempt: Attempt) -> Said:
+        shard = shard_of(attempt.video, SHARDS)
+        self.next_number[shard] += self.chance.choice((1, 1, 1, 5))
+        said = Said(attempt.video, self.next_number[shard], attempt.user, attempt.text, self.tick())
+        self.stored[attempt.video].append(said)
+        return said
+
+    # History.
+
+    def archive(self) -> None:
+        video = self.chance.choice(VIDEOS)
+        self.archived[video] = len(self.stored[video])
+
+    def is_archived(self, said: Said) -> bool:
+        return said in self.stored[said.video][: self.archived[said.video]]
+
+    def page(self) -> None:
+        video = self.chance.choice(VIDEOS)
+        cursor = FIRST_NUMBER + self.chance.randrange(200)
+        there = [said for said in self.stored[video][: self.archived[video]] if said.number < cursor][::-1]
+        limit = self.chance.randint(1, 5)
+        places = tuple(self.ledger.place(said) for said in there[:limit])
+        self.ledger.pages.append(Page(video, self.tick(), cursor, places, whole=len(there) <= limit))
+
+    # Viewers. What a life has reached stands in `reached`: everything up to there was shown to it, or told missing.
+
+    def arrive(self) -> None:
+        name = f"viewer-{len(self.ledger.lives)}"
+        life = Life(name, self.chance.choice(VIDEOS))
+        self.ledger.lives.append(life)
+        self.connect(life, self.chance.choice((None, 0)))
+
+    def come_back(self) -> None:
+        if self.away:
+            life = self.away.pop(self.chance.randrange(len(self.away)))
+            self.connect(life, self.position(life))
+
+    def leave(self) -> None:
+        if self.watching:
+            life = self.watching.pop(self.chance.choice(sorted(self.watching)))
+            life.step(Closed(self.tick(), "own will"))
+            self.away.append(life)
+
+    def position(self, life: Life) -> int | None:
+        told = [step.position for _, step in life.steps if isinstance(step, Told) and step.position is not None]
+        sent = [step.position for _, step in life.steps if isinstance(step, Connect) and step.position is not None]
+        shown = [self.ledger.said[place].number for place in life.shown]
+        return max([*told, *sent, *shown], default=None)
+
+    def connect(self, life: Life, position: int | None) -> None:
+        life.step(Connect(self.tick(), position))
+        if self.chance.random() < 0.1:
+            life.step(Closed(self.tick(), "the gateway was down"))
+            self.away.append(life)
+            return
+        life.step(Opened(self.tick()))
+        missing = self.unseen(life, position)
+        replayed = missing[: self.chance.randint(0, len(missing))] if self.chance.random() < 0.3 else missing
+        rest = missing[len(replayed) :]
+        if position is not None:
+            self.show_to(life, replayed)
+        newest = self.stored[life.video][-1].number if self.stored[life.video] else None
+        data = {"resumed": position is not None, "complete": True}
+        told = newest if position is None or self.chance.random() < 0.3 else None
+        if rest and position is not None:
+            data |= {"complete": False, "from": str(rest[0].number), "to": str(rest[-1].number)}
+            told = rest[-1].number
+        life.step(Told(self.tick(), "sync", told, data))
+        self.watching[life.viewer] = life
+
+    def unseen(self, life: Life, position: int | None) -> list[Said]:
+        return [said for said in self.stored[life.video] if said.number > (position or 0)]
+
+    def show(self) -> None:
+        if not self.watching:
+            return
+        life = self.watching[self.chance.choice(sorted(self.watching))]
+        waiting = self.unseen(life, self.position(life))
+        if len(waiting) > 2 and self.chance.random() < 0.2:
+            count = self.chance.randint(1, len(waiting))
+            data = {"from": str(waiting[0].number), "to": str(waiting[count - 1].number), "count": count}
+            life.step(Told(self.tick(), "skipped", waiting[count - 1].number, data))
+            waiting = waiting[count:]
+        self.show_to(life, waiting[: self.chance.randint(0, len(waiting))])
+
+    def show_to(self, life: Life, shown: list[Said]) -> None:
+        for said in shown:
+            life.show(self.ledger.place(said), self.tick())
+
+    # The end.
+
+    def finish(self) -> None:
+        for attempt in self.pending:
+            if self.stored_as(attempt) is None and self.chance.random() < 0.5:
+                self.store(attempt)
+        for life in self.watching.values():
+            self.show_to(life, self.unseen(life, self.position(life)))
+            life.to_the_end = True
+        for video, stored in self.stored.items():
+            places = tuple(self.ledger.place(said) for said in stored)
+            self.ledger.readings += [Reading(video, ASCENDING, places), Reading(video, DESCENDING, places[::-1])]
+        self.ledger.faults.append(Fired("kill", "edge", 0, 0))
+
+
+# Defects. Each returns whether the ledger gave it an opportunity.
+
+
+def acknowledged(ledger: Ledger) -> list[Attempt]:
+    return [attempt for attempt in ledger.attempts if attempt.fate is Fate.ACKNOWLEDGED]
+
+
+def reread(ledger: Ledger, change: Callable[[tuple[int, ...]], tuple[int, ...]], *sorts: str) -> None:
+    ledger.readings = [
+        replace(one, said=change(one.said)) if one.sort in (sorts or (ASCENDING, DESCENDING)) else one
+        for one in ledger.readings
+    ]
+
+
+def insert(ledger: Ledger, said: Said) -> None:
+    """Put a comment into history, in its place."""
+    place = ledger.place(said)
+    by_number = {
+        ASCENDING: lambda one: ledger.said[one].number,
+        DESCENDING: lambda one: -ledger.said[one].number,
+    }
+    ledger.readings = [
+        replace(one, said=tuple(sorted((*one.said, place), key=by_number[one.sort])))
+        if one.video == said.video
+        else one
+        for one in ledger.readings
+    ]
+
+
+def free_number(ledger: Ledger, video: str) -> int:
+    return max((said.number for said in ledger.said), default=FIRST_NUMBER) + 1 + VIDEOS.index(video)
+
+
+def place_of(ledger: Ledger, attempt: Attempt) -> int:
+    return next(
+        place for place, said in enumerate(ledger.said) if (said.video, said.number) == (attempt.video, attempt.number)
+    )
+
+
+def lose(ledger: Ledger, chance: Random) -> bool:
+    if not acknowledged(ledger):
+        return False
+    lost = place_of(ledger, chance.choice(acknowledged(ledger)))
+    reread(ledger, lambda said: tuple(place for place in said if place != lost))
+    return True
+
+
+def invent(ledger: Ledger, chance: Random) -> bool:
+    video = chance.choice(VIDEOS)
+    insert(ledger, Said(video, free_number(ledger, video), "nobody", "never said", 0))
+    return True
+
+
+def store_again(ledger: Ledger, chance: Random) -> bool:
+    kept = [ledger.said[place] for reading in ledger.readings for place in reading.said]
+    if not kept:
+        return False
+    said = chance.choice(kept)
+    insert(ledger, said._replace(number=free_number(ledger, said.video)))
+    return True
+
+
+def store_refused(ledger: Ledger, chance: Random) -> bool:
+    refused = [attempt for attempt in ledger.attempts if attempt.fate is Fate.REFUSED]
+    if not refused:
+        return False
+    attempt = chance.choice(refused)
+    insert(ledger, Said(attempt.video, free_number(ledger, attempt.video), attempt.user, attempt.text, 0))
+    return True
+
+
+def answer_repeat_anew(ledger: Ledger, chance: Random) -> bool:
+    if not acknowledged(ledger):
+        return False
+    attempt = chance.choice(acknowledged(ledger))
+    later = replace(attempt, began_ns=attempt.ended_ns + 1, ended_ns=attempt.ended_ns + 2)
+    later.number = free_number(ledger, attempt.video)
+    ledger.attempts.append(later)
+    return True
+
+
+def let_later_body_win(ledger: Ledger, chance: Random) -> bool:
+    if not acknowledged(ledger):
+        return False
+    attempt = chance.choice(acknowledged(ledger))
+    text = "a later body"
+    ledger.attempts.append(replace(attempt, text=text, began_ns=10**9, ended_ns=10**9 + 1))
+    change_said(ledger, place_of(ledger, attempt), text=text)
+    return True
+
+
+def change_said(ledger: Ledger, place: int, **changes: object) -> None:
+    """Change a comment for everybody who was shown it."""
+    ledger.said[place] = ledger.said[place]._replace(**changes)
+
+
+def give_number_twice(ledger: Ledger, chance: Random) -> bool:
+    pairs = [
+        (one, other)
+        for one in acknowledged(ledger)
+        for other in acknowledged(ledger)
+        if one.key != other.key and one.video == other.video
+    ]
+    if not pairs:
+        return False
+    one, other = chance.choice(pairs)
+    for attempt in ledger.attempts:
+        if attempt.key == one.key and attempt.number is not None:
+            attempt.number = other.number
+    return True
+
+
+def swap_shown(ledger: Ledger, chance: Random) -> bool:
+    lives = [life for life in ledger.lives if len(life.shown) > 1]
+    if not lives:
+        return False
+    life = chance.choice(lives)
+    place = chance.randrange(len(life.shown) - 1)
+    life.shown[place], life.shown[place + 1] = life.shown[place + 1], life.shown[place]
+    return True
+
+
+def show_again(ledger: Ledger, chance: Random) -> bool:
+    lives = [life for life in ledger.lives if life.shown]
+    if not lives:
+        return False
+    life = chance.choice(lives)
+    place = chance.randrange(len(life.shown))
+    life.shown = array("L", [*life.shown[: place + 1], *life.shown[place:]])
+    life.shown_ns = array("q", [*life.shown_ns[: place + 1], *life.shown_ns[place:]])
+    life.steps = [(at + (at > place), step) for at, step in life.steps]
+    return True
+
+
+def hide(ledger: Ledger, chance: Random) -> bool:
+    """A viewer that followed to the end misses a comment; where it began is left alone."""
+    lives = [life for life in ledger.lives if life.shown and life.to_the_end]
+    if not lives:
+        return False
+    life = chance.choice(lives)
+    place = chance.randrange(len(life.shown))
+    del life.shown[place], life.shown_ns[place]
+    life.steps = [(at - (at > place), step) for at, step in life.steps]
+    return True
+
+
+def say_nothing_of_what_is_missing(ledger: Ledger, chance: Random) -> bool:
+    """A viewer is told that its replay was complete, which it was not."""
+    told = [
+        (life, place)
+        for life in ledger.lives
+        for place, (_, step) in enumerate(life.steps)
+        if isinstance(step, Told) and "from" in step.data
+    ]
+    if not told:
+        return False
+    life, place = chance.choice(told)
+    at, step = life.steps[place]
+    life.steps[place] = (at, replace(step, event="sync", data={"resumed": True, "complete": True}))
+    return True
+
+
+def show_other_words(ledger: Ledger, chance: Random) -> bool:
+    lives = [life for life in ledger.lives if life.shown]
+    if not lives:
+        return False
+    life = chance.choice(lives)
+    place = chance.randrange(len(life.shown))
+    said = ledger.said[life.shown[place]]
+    life.shown[place] = ledger.place(said._replace(text=said.text + " "))
+    return True
+
+
+def change_time(ledger: Ledger, chance: Random) -> bool:
+    lives = [life for life in ledger.lives if life.shown]
+    if not lives:
+        return False
+    life = chance.choice(lives)
+    place = chance.randrange(len(life.shown))
+    said = ledger.said[life.shown[place]]
+    life.shown[place] = ledger.place(said._replace(posted_ms=said.posted_ms + 3_600_000))
+    return True
+
+
+def overlap_pages(ledger: Ledger, chance: Random) -> bool:
+    if not any(reading.said for reading in ledger.readings):
+        return False
+    reread(ledger, lambda said: said[:1] + said, chance.choice((ASCENDING, DESCENDING)))
+    return True
+
+
+def leave_a_hole_between_pages(ledger: Ledger, chance: Random) -> bool:
+    if not any(reading.said for reading in ledger.readings):
+        return False
+    reread(ledger, lambda said: said[1:], chance.choice((ASCENDING, DESCENDING)))
+    return True
+
+
+def turn_time_around(ledger: Ledger, chance: Random) -> bool:
+    """Of two comments, the one that was sent after the other's acknowledgement gets the lower number."""
+    first_began = {attempt.key: attempt.began_ns for attempt in reversed(ledger.attempts)}
+    pairs = [
+        (one, other)
+        for one in acknowledged(ledger)
+        for other in acknowledged(ledger)
+        if one.video == other.video and one.ended_ns < first_began[other.key]
+    ]
+    if not pairs:
+        return False
+    one, other = chance.choice(pairs)
+    numbers = {one.number: other.number, other.number: one.number}
+    for attempt in ledger.attempts:
+        if attempt.video == one.video:
+            attempt.number = numbers.get(attempt.number, attempt.number)
+    place, other_place = place_of(ledger, one), place_of(ledger, other)
+    texts = ledger.said[place], ledger.said[other_place]
+    change_said(ledger, place, user=texts[1].user, text=texts[1].text)
+    change_said(ledger, other_place, user=texts[0].user, text=texts[0].text)
+    return True
+
+
+def show_stale_page(ledger: Ledger, chance: Random) -> bool:
+    answered = [attempt for attempt in ledger.attempts if attempt.status == 201]
+    if not answered:
+        return False
+    attempt = chance.choice(answered)
+    ledger.pages.append(Page(attempt.video, attempt.ended_ns + 1, attempt.number + 1, (), whole=True))
+    return True
+
+
+def unsay_page(ledger: Ledger, chance: Random) -> bool:
+    video = chance.choice(VIDEOS)
+    said = Said(video, free_number(ledger, video), "user-0", "seen once", 0)
+    ledger.pages.append(Page(video, 10**9, said.number + 1, (ledger.place(said),), whole=False))
+    return True
+
+
+DEFECTS: dict[Callable[[Ledger, Random], bool], set[Check]] = {
+    lose: {Check.KEPT},
+    invent: {Check.ATTEMPTED},
+    store_again: {Check.ONCE, Check.UNKNOWN_ONCE},
+    store_refused: {Check.REFUSED},
+    answer_repeat_anew: {Check.KEY},
+    let_later_body_win: {Check.KEY},
+    give_number_twice: {Check.NUMBERS},
+    swap_shown: {Check.ORDER},
+    show_again: {Check.SHOWN_ONCE},
+    hide: {Check.FOLLOWED},
+    say_nothing_of_what_is_missing: {Check.FOLLOWED},
+    show_other_words: {Check.SHOWN_KEPT},
+    change_time: {Check.TIMES},
+    overlap_pages: {Check.PAGES},
+    leave_a_hole_between_pages: {Check.PAGES},
+    turn_time_around: {Check.REAL_TIME},
+    show_stale_page: {Check.READABLE},
+    unsay_page: {Check.STABLE},
+}
