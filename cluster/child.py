@@ -21,7 +21,7 @@ from cluster.backoff import Backoff
 from cluster.errors import StartError
 
 MAX_LOG_BYTES: Final = 10 * 1024 * 1024  # a longer log is put aside when its process starts
-MAX_EARLY_ENDS: Final = 3  # a part that ends this often before it was ever ready does not start at all
+MAX_EARLY_ENDS: Final = 2  # a part that ends this often before it was ever ready does not start at all
 POLL_INTERVAL_S: Final = 0.05
 KILL_WAIT_S: Final = 5.0
 LAST_WORDS_BYTES: Final = 4096  # of a log, read to say why its process does not start

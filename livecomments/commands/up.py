@@ -45,7 +45,7 @@ async def _run(settings: Settings, display: _Display) -> None:
     system = System(plan, folder, display)
     asked: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in _STOP_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup has it ignored
             asyncio.get_running_loop().add_signal_handler(number, asked.put_nowait, number)
     starting = asyncio.create_task(system.start())
     stop_asked = asyncio.create_task(asked.get())

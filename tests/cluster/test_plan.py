@@ -1,0 +1,106 @@
+"""What is decided before anything starts: ports, secrets, room, and when NATS is sick."""
+
+import socket
+
+import pytest
+
+from cluster import nats
+from cluster.migration import database_url
+from cluster.nats import Sickness
+from cluster.passwords import read, secret_files
+from cluster.plan import MIN_STREAM_BYTES, store_bytes, stream_bytes
+from cluster.ports import LOWEST_PORT, Ports, candidates, outgoing_range
+from runtime.settings import MIN_SECRET_BYTES
+
+GIB = 1024**3
+
+
+def test_ports_are_free_different_and_outside_the_range_of_outgoing_connections():
+    low, high = outgoing_range()
+    ports = Ports(taken=8080)
+    picked = [ports.pick() for _ in range(50)]
+    assert len({*picked, 8080}) == 51
+    assert not [port for port in picked if low <= port <= high or port < LOWEST_PORT]
+    for port in picked:
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize(
+    ("outgoing", "expected"),
+    [
+        ((32768, 60999), range(10000, 32768)),
+        ((1024, 20000), range(20001, 65536)),
+        ((1024, 65535), range(10000, 65536)),
+    ],
+)
+def test_ports_come_from_the_larger_side_of_that_range(outgoing, expected):
+    assert candidates(outgoing) == expected
+
+
+def test_secrets_are_made_once_and_differ(tmp_path):
+    first = secret_files(tmp_path)
+    files = [first.token, first.nats, first.postgres_owner, first.postgres_archiver, first.postgres_history]
+    texts = [read(file) for file in files]
+    assert len(set(texts)) == 5
+    assert min(map(len, texts)) >= MIN_SECRET_BYTES
+    assert not [text for text in texts if not text[0].isalpha()]
+    secret_files(tmp_path)
+    assert [read(file) for file in files] == texts
+
+
+def test_streams_take_what_they_should_where_the_disk_has_room():
+    assert stream_bytes(GIB, shards=4, room_bytes=100 * GIB) == GIB
+
+
+def test_streams_take_half_of_a_small_disk():
+    assert stream_bytes(GIB, shards=4, room_bytes=2 * GIB) == GIB // 4
+
+
+def test_streams_never_become_smaller_than_a_stream_can_be():
+    assert stream_bytes(GIB, shards=4, room_bytes=0) == MIN_STREAM_BYTES
+
+
+def test_nats_may_reserve_what_all_streams_together_need():
+    assert store_bytes(disk_bytes=0, shards=4, stream_bytes=GIB) >= 4 * GIB + 64 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("dsn", "password", "expected"),
+    [
+        ("postgresql://me@db:5432/x", "a/b@c", "postgresql://me:a%2Fb%40c@db:5432/x?sslmode=disable"),
+        ("postgresql://me:old@db/x", "new", "postgresql://me:new@db/x?sslmode=disable"),
+        ("postgresql://me:own@db/x?sslmode=verify-full", None, "postgresql://me:own@db/x?sslmode=verify-full"),
+        ("postgresql://db/x", None, "postgresql://db/x?sslmode=disable"),
+    ],
+)
+def test_dbmate_gets_the_address_with_the_password_and_a_word_about_tls(dsn, password, expected):
+    assert database_url(dsn, password, "disable") == expected
+
+
+def seen(sickness, *statuses, started_at=1.0, start=100.0):
+    """Which of the looks, a second apart, say that the server must be started again."""
+    return [sickness.seen(status, started_at, start + second) for second, status in enumerate(statuses)]
+
+
+def test_a_server_that_says_it_is_sick_for_some_seconds_is_started_again():
+    looks = seen(Sickness(), 200, *[503] * 7)
+    assert looks.index(True) == 1 + nats.SICK_FOR_S
+
+
+def test_a_server_that_recovers_is_left_alone():
+    assert not any(seen(Sickness(), 200, *[503] * 4, 200, *[503] * 4, 200))
+
+
+def test_a_server_that_only_says_nothing_is_left_alone():
+    assert not any(seen(Sickness(), 200, *[None] * 100))
+
+
+def test_a_server_that_reads_its_streams_for_long_after_its_start_is_left_alone():
+    sickness = Sickness()
+    assert any(seen(sickness, 200, *[503] * 7))
+    assert not any(seen(sickness, *[503] * 30, 200, started_at=2.0, start=200.0))
+
+
+def test_a_server_that_does_not_get_well_after_its_start_is_started_again():
+    assert seen(Sickness(), *[503] * 70).index(True) == nats.FIRST_HEALTH_S
