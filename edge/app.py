@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Final, cast
 
 from nats.aio.client import Client
@@ -22,6 +22,7 @@ from edge.streamed import StreamedViewer
 from edge.sweep import sweep
 from runtime.credentials import Credentials
 from runtime.jetstream import Reader, close, connect
+from runtime.logs import get_logger
 from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
@@ -30,6 +31,11 @@ from wire import sse
 from wire.video import check_video
 
 HTTP_PROTOCOL: Final = HandoverProtocol
+RESTART_S: Final = 1.0
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+_log = get_logger("edge")
 
 
 def make_service(settings: Settings) -> Edge:
@@ -48,6 +54,7 @@ class Edge:
         self._credentials = Credentials(settings, Tokens(settings))
         self._tasks: list[asyncio.Task[None]] = []
         self._connections: list[Client] = []
+        self._probe: Probe | None = None
         _add_routes(self.app, self)
 
     async def start(self) -> None:
@@ -64,10 +71,15 @@ class Edge:
         self.channels = Channels(live, replays, settings)
         self.snapshots = Snapshots(self.channels, replays, settings.shards)
         audience = Audience(self.channels, live)
-        self.admission = Admission(settings, self.channels, Joining(replays, self.channels.sampler), audience)
-        self._probe = Probe(self.channels, reader)
-        work = (audience.run(), self._probe.run(), sweep(self.channels, self.admission.viewers))
-        self._tasks = [asyncio.create_task(one) for one in work]
+        joining = Joining(replays, self.channels.sampler, settings.replay_depth)
+        self.admission = Admission(settings, self.channels, joining, audience)
+        self._probe = probe = Probe(self.channels, reader)
+        work: tuple[Work, ...] = (
+            audience.run,
+            probe.run,
+            lambda: sweep(self.channels, self.admission.viewers, settings),
+        )
+        self._tasks = [asyncio.create_task(_for_ever(one)) for one in work]
 
     async def drain(self) -> None:
         """Send the viewers away."""
@@ -95,7 +107,18 @@ class Edge:
         return self._settings.public_read
 
     async def _reconnected(self) -> None:
-        self._probe.wake()
+        if self._probe is not None:
+            self._probe.wake()
+
+
+async def _for_ever(work: Work) -> None:
+    """Do what never ends. Should it fail all the same, say so and begin again: viewers wait for it."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001  whatever it is
+            _log.exception("work of the edge failed, and begins again")
+        await asyncio.sleep(RESTART_S)
 
 
 def _add_routes(app: Quart, edge: Edge) -> None:

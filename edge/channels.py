@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
 
 from nats.aio.client import Client
 
@@ -16,8 +15,6 @@ from edge.replays import Replays
 from runtime.settings import Settings
 from wire.sampling import Sampler
 from wire.video import shard_of
-
-LINGER_S: Final = 10.0  # a channel is kept this long without viewers: one who reloads the page finds its ring
 
 
 @dataclass(slots=True)
@@ -41,6 +38,7 @@ class Channels:
         self._replays = replays
         self._shards = settings.shards
         self._limit = settings.videos_per_edge
+        self._linger_s = settings.linger_s  # without viewers: one who reloads the page finds the ring
         self._readable_rate = settings.readable_rate
         self._pacer = Pacer()
         self._loop = asyncio.get_running_loop()
@@ -50,7 +48,7 @@ class Channels:
         """Return a video, opened if need be; None when this edge has as many as it may. Every claim is released."""
         held = self.open.get(video)
         if held is None:
-            if self._limit and len(self.open) >= self._limit:
+            if self._limit and len(self.open) >= self._limit and not self._make_room():
                 return None
             channel = Channel(shard_of(video, self._shards), video, self._pacer)
             feed = Feed(channel, self._connection, self._replays, self.sampler())
@@ -70,7 +68,16 @@ class Channels:
         """Give a claim back. After the last one the video is let go, unless somebody comes soon."""
         held.claims -= 1
         if held.claims == 0:
-            held.letting_go = self._loop.call_later(LINGER_S, self._let_go, held)
+            held.letting_go = self._loop.call_later(self._linger_s, self._let_go, held)
+
+    def _make_room(self) -> bool:
+        """Let go of a video without viewers before its time; False if there is none."""
+        idle = next((video for video in self.open.values() if video.letting_go is not None), None)
+        if idle is None or idle.letting_go is None:
+            return False
+        idle.letting_go.cancel()
+        self._let_go(idle)
+        return True
 
     def _let_go(self, held: OpenVideo) -> None:
         del self.open[held.channel.video]

@@ -19,7 +19,7 @@ from edge.channel import Channel
 from edge.intake import Verdict, judge
 from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
 from edge.replays import Message, Replays
-from runtime.jetstream import StoreError, stored_message
+from runtime.jetstream import stored_message
 from runtime.logs import get_logger
 from runtime.metrics import PUBLISHED
 from wire import headers, sse, subjects
@@ -93,8 +93,9 @@ class Feed:
         while not self._is_closed:
             try:
                 newest = await self._subscribe_and_ask()
-            except (nats.errors.Error, OSError, StoreError) as error:
-                _log.warning("cannot open a video yet", video=self.channel.video, reason=str(error))
+            except Exception as error:  # noqa: BLE001  viewers wait for it, whatever it is
+                reason = f"{type(error).__name__}: {error}"
+                _log.warning("cannot open a video yet", video=self.channel.video, reason=reason)
                 await asyncio.sleep(RETRY_S)
                 continue
             self.newest = newest
@@ -175,8 +176,9 @@ class Feed:
             try:
                 await self._fill_up_to(self._wanted)
                 GAPS_FILLED.inc()
-            except StoreError as error:
-                _log.warning("a gap cannot be filled yet", video=self.channel.video, reason=str(error))
+            except Exception as error:  # noqa: BLE001  viewers wait for it, whatever it is
+                reason = f"{type(error).__name__}: {error}"
+                _log.warning("a gap cannot be filled yet", video=self.channel.video, reason=reason)
                 await asyncio.sleep(RETRY_S)
         self._task = None
         self._take_waiting()

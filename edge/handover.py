@@ -15,9 +15,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from edge.viewer import HIGH_WATER_BYTES, LOW_WATER_BYTES, SEND_BUFFER_BYTES, Viewer
+from runtime.http import HttpProtocol
 from runtime.tokens import Identity
 
 EXTENSION: Final = "livecomments.handover"
@@ -32,6 +31,9 @@ HEAD: Final = (
     b"connection: close\r\n"
     b"\r\n"
 )
+
+# A viewer that vanished without a word acknowledges no heartbeat; by itself the kernel would wait a quarter of an hour.
+UNACKNOWLEDGED_MS: Final = 45_000
 
 HandOver = Callable[["HandedOverViewer"], bool]
 
@@ -54,6 +56,8 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
         if raw is not None:
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+                if hasattr(socket, "TCP_USER_TIMEOUT"):
+                    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
         transport.set_protocol(self)
         transport.write(HEAD)
 
@@ -90,8 +94,8 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
         self.gone()
 
 
-class HandoverProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which lets the application take a connection over."""
+class HandoverProtocol(HttpProtocol):
+    """The HTTP protocol, which lets the application take a connection over."""
 
     def on_message_begin(self) -> None:
         """Offer the extension with every request."""

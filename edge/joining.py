@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from edge.channels import OpenVideo
 from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
-from edge.replays import MAX_DEPTH, Message, Replays
+from edge.replays import Message, Replays
 from edge.viewer import HIGH_WATER_BYTES, Viewer
 from runtime.jetstream import StoreError
 from wire import sse
-from wire.number import parse_position
+from wire.number import MAX_NUMBER, parse_position
 from wire.sampling import Sampler
 
 REPLAYS_AT_ONCE: Final = 16  # on this edge; further ones wait for their turn
@@ -69,8 +69,9 @@ class _Replay:
 class Joining:
     """Brings viewers from their positions to live."""
 
-    def __init__(self, replays: Replays, make_sampler: Callable[[], Sampler | None]) -> None:
+    def __init__(self, replays: Replays, make_sampler: Callable[[], Sampler | None], depth: int) -> None:
         self._replays = replays
+        self._depth = depth or MAX_NUMBER
         self._make_sampler = make_sampler
         self._slots = asyncio.Semaphore(REPLAYS_AT_ONCE)
 
@@ -135,7 +136,7 @@ class Joining:
         """
         channel = video.channel
         parts = self._replays.parts(
-            channel.shard, channel.video, number, channel.ring.floor, max(1, MAX_DEPTH - replay.replayed)
+            channel.shard, channel.video, number, channel.ring.floor, max(1, self._depth - replay.replayed)
         )
         begin = number
         async with contextlib.aclosing(parts):

@@ -12,6 +12,7 @@ import contextlib
 from typing import Final
 
 from edge.channels import Channels, OpenVideo
+from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import MULTI_LAST_MAX, Reader, StoreError
 from runtime.logs import get_logger
 
@@ -41,7 +42,9 @@ class Probe:
         """Ask for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), INTERVAL_S)
+                async with asyncio.timeout(INTERVAL_S):
+                    await self._woken.wait()
+            end_if_cancelled()
             self._woken.clear()
             by_shard: dict[int, list[OpenVideo]] = {}
             for video in self._channels.open.values():

@@ -10,18 +10,18 @@ from typing import Final
 from edge.channels import Channels
 from edge.metrics import ENDED
 from edge.viewer import Viewer
+from runtime.settings import Settings
 from runtime.tokens import LEEWAY_S
 from wire import sse
 
 INTERVAL_S: Final = 1.0
-HEARTBEAT_S: Final = 15.0
-STALL_S: Final = 30.0  # a viewer whose socket takes nothing for this long is closed
 EXPIRED_RETRY_MS: Final = 1_000  # with the same token it would be refused, with a new one it is welcome
 
 
-async def sweep(channels: Channels, viewers: Iterable[Viewer]) -> None:
+async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Settings) -> None:
     """Do what is due, once a second, for ever."""
     loop = asyncio.get_running_loop()
+    next_heartbeat = loop.time() + settings.heartbeat_s
     while True:
         await asyncio.sleep(INTERVAL_S)
         now = loop.time()
@@ -29,15 +29,26 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer]) -> None:
             channel = video.channel
             if channel.viewers:
                 channel.tell_sampled()
-                if now - channel.last_write >= HEARTBEAT_S:
+                if now - channel.last_write >= settings.heartbeat_s:
                     channel.tell(sse.HEARTBEAT)
-        _end_overdue(list(viewers), now, time.time())
+        present = list(viewers)
+        if now >= next_heartbeat:
+            next_heartbeat = now + settings.heartbeat_s
+            _reassure(present)
+        _end_overdue(present, now, time.time(), settings.stall_s or float("inf"))
 
 
-def _end_overdue(viewers: Iterable[Viewer], now: float, wall: float) -> None:
+def _reassure(viewers: Iterable[Viewer]) -> None:
+    """Write a comment line to those who have no channel yet: they may have to wait until JetStream is back."""
+    for viewer in viewers:
+        if viewer.index < 0 and viewer.paused_since is None and not viewer.is_leaving:
+            viewer.send(sse.HEARTBEAT)
+
+
+def _end_overdue(viewers: Iterable[Viewer], now: float, wall: float, stall_s: float) -> None:
     for viewer in viewers:
         stuck_since = viewer.paused_since if viewer.leaving_since is None else viewer.leaving_since
-        if stuck_since is not None and now - stuck_since > STALL_S:
+        if stuck_since is not None and now - stuck_since > stall_s:
             ENDED.labels("stalled").inc()
             viewer.abort()
         elif viewer.is_leaving:

@@ -12,5 +12,6 @@
 | `cancelling.py` | ending a task that lives in a loop |
 | `logs.py` | structured logs without tokens or texts |
 | `metrics.py` | a comment's milestones, counted |
+| `http.py` | HTTP: how large a request's head may be, and how long it may take |
 | `service.py` | a Quart app on uvicorn and uvloop: problems, health, metrics, starting and stopping |
 """

@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
+from runtime.http import HttpConfig, HttpProtocol
 from runtime.logs import get_logger, set_up_logs
 from runtime.metrics import ANSWERS, LOOP_LAG, PART
 from runtime.settings import Settings, SettingsError
@@ -99,7 +100,9 @@ def make_app(name: str) -> Quart:
     return app
 
 
-def run(make_service: Callable[[Settings], Service], settings: Settings, http: type | str = "httptools") -> None:
+def run(
+    make_service: Callable[[Settings], Service], settings: Settings, http: type[HttpProtocol] = HttpProtocol
+) -> None:
     """Run a part until SIGTERM or SIGINT. `http` is the uvicorn protocol that serves it.
 
     Raises `SettingsError` when the part cannot start, with one line that says why.
@@ -111,7 +114,7 @@ def run(make_service: Callable[[Settings], Service], settings: Settings, http: t
         uvloop.run(_serve(service, settings, listener, http))
 
 
-async def _serve(service: Service, settings: Settings, listener: socket.socket, http: type | str) -> None:
+async def _serve(service: Service, settings: Settings, listener: socket.socket, http: type[HttpProtocol]) -> None:
     PART.info({"part": service.name})
     log = get_logger(service.name)
     stopping = asyncio.Event()
@@ -119,8 +122,9 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket, 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     _add_health(service, stopping)
-    config = uvicorn.Config(
+    config = HttpConfig(
         service.app,
+        settings,
         http=http,
         ws="none",
         loop="none",
@@ -135,15 +139,22 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket, 
         timeout_graceful_shutdown=STOP_GRACE_S,
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
-        h11_max_incomplete_event_size=16 * 1024,
     )
     server = _Server(config)
     lag = asyncio.create_task(_measure_lag())
-    await service.start()
+    stopped = asyncio.create_task(stopping.wait())
+    starting = asyncio.create_task(service.start())
+    await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        # Told to stop while it waits for something that is not there yet: nobody has been served.
+        starting.cancel()
+        await asyncio.wait({starting}, timeout=STOP_GRACE_S)
+        return
+    starting.result()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     host, port = listener.getsockname()[:2]
     log.info("serving", address=f"{host}:{port}")
-    await asyncio.wait({serving, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     log.info("stopping")
     await service.drain()
     server.should_exit = True

@@ -66,10 +66,17 @@ class Settings(BaseSettings):
     streams_per_address: Limit = Field(1000, description="open streams from one address, on one edge")
     streams_per_user: Limit = Field(20, description="open streams of one user, on one edge")
     streams_per_edge: Limit = Field(18000, description="open streams on one edge")
+    replay_depth: Limit = Field(10_000, description="comments in one replay; above that the newest")
     poll_above: Limit = Field(1_000_000, description="viewers of one video, on all edges, above which new ones poll")
     videos_per_edge: Limit = Field(20000, description="channels on one edge, snapshots included")
-
     readable_rate: Rate = Field(20, description="comments a second shown to a viewer before sampling sets in")
+    head_bytes: Limit = Field(16_384, description="bytes in the head of a request")
+    head_s: Rate = Field(10, description="seconds in which the head of a request has to come")
+    stall_s: Rate = Field(30, description="a viewer whose socket takes nothing for this long is closed")
+
+    # Streams.
+    heartbeat_s: float = Field(15, gt=0, description="a quiet stream is written a comment line this often")
+    linger_s: float = Field(10, ge=0, description="how long an edge keeps a video after its last viewer")
 
     # The store.
     archive_wait_ms: int = Field(250, ge=0, description="how long a POST waits for Postgres before it answers 202")

@@ -39,6 +39,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "too_many": (429, "Too many comments; wait as long as Retry-After says."),
     "too_many_streams": (429, "Too many streams are open; close one, or wait as long as Retry-After says."),
     "same_message": (429, "The same message was just posted; wait as long as Retry-After says."),
+    "head_too_large": (431, "The head of the request is too large."),
     "internal": (500, "Something went wrong on our side."),
     "bad_gateway": (502, "The service did not answer properly; try again as Retry-After says."),
     "not_stored": (503, "Not stored, or not known to be: repeat with the same Idempotency-Key as Retry-After says."),

@@ -1,0 +1,110 @@
+"""uvicorn's HTTP protocol, with limits on a request's head: how large it may be, and how long it may take to come.
+
+uvicorn has neither: a client that sends a head byte by byte, or nothing at all, would keep a connection for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from runtime.settings import Settings
+from wire.problem import CONTENT_TYPE, PROBLEMS, problem_body
+
+
+class HttpConfig(uvicorn.Config):
+    """uvicorn's configuration, and the limits; 0 means none."""
+
+    def __init__(self, app: Any, settings: Settings, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.head_bytes = settings.head_bytes
+        self.head_s = settings.head_s
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """A connection of which each request's head must come whole, in time and within bounds."""
+
+    config: HttpConfig
+    _head_due: asyncio.TimerHandle | None = None
+    _head_begun = False
+    _head_bytes = 0
+    _refusal = "bad_request"
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head (called by the transport)."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came (called by the transport)."""
+        if self._head_due is None and not self._has_request:
+            self._wait_for_head()
+        super().data_received(data)
+        if self._head_begun and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if 0 < self.config.head_bytes < self._head_bytes:
+                self._refuse("head_too_large")
+
+    def on_message_begin(self) -> None:
+        """A head begins (called by the parser)."""
+        super().on_message_begin()
+        self._head_begun = True
+        if self._head_due is None:
+            self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        """A head has come whole (called by the parser). Raises `ValueError`, which ends the connection."""
+        self._head_has_come()
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if 0 < self.config.head_bytes < size:
+            self._refusal = "head_too_large"
+            raise ValueError(self._refusal)
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended (called by the transport)."""
+        self._head_has_come()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  its words are uvicorn's own
+        """Refuse what cannot be parsed, or has been refused while it was."""
+        self._refuse(self._refusal)
+
+    @property
+    def _has_request(self) -> bool:
+        """Whether a request is under way that has not been answered yet."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and not cycle.response_complete
+
+    def _wait_for_head(self) -> None:
+        if self.config.head_s:
+            self._head_due = self.loop.call_later(self.config.head_s, self._too_slow)
+
+    def _head_has_come(self) -> None:
+        self._head_begun = False
+        self._head_bytes = 0
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+    def _too_slow(self) -> None:
+        self._head_due = None
+        if self._head_begun:
+            self._refuse("too_slow")
+        else:
+            self.transport.close()
+
+    def _refuse(self, code: str) -> None:
+        """Answer with a problem, and close the connection."""
+        if self.transport.is_closing():
+            return
+        status, body = PROBLEMS[code][0], problem_body(code)
+        if not (self._has_request and self.cycle.response_started):
+            self.transport.write(
+                b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\ncache-control: no-store\r\n"
+                b"connection: close\r\n\r\n%b" % (status, CONTENT_TYPE.encode(), len(body), body)
+            )
+        self.transport.close()
