@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 from nats.aio.client import Client
 
@@ -37,6 +38,10 @@ from tests.servers import Database, NatsServer, PostgresServer
 __all__ = ["cluster", "start_cluster"]
 
 SHARDS = 2
+
+# A busy machine is no error in what is tested.
+hypothesis.settings.register_profile("livecomments", deadline=None)
+hypothesis.settings.load_profile("livecomments")
 
 for _name in [name for name in os.environ if name.startswith(PREFIX)]:
     del os.environ[_name]  # a developer's own settings are not the tests'
