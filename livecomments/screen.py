@@ -52,6 +52,10 @@ class TerminalScreen:
                 self.note(f"some comments cannot be shown any more{missing}")
             case "skipped":
                 self.note(f"{data.get('count', 'some')} comments were skipped: this terminal is too slow")
+            case "poll":
+                self.note(
+                    "too many viewers for one more stream just now; it is opened, where it ended, when there is room"
+                )
             case "delete":
                 self.note(f"comment {data.get('commentId')} was deleted")
             case _:

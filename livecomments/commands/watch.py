@@ -75,6 +75,8 @@ def _token_source(settings: Settings, user: str, token_file: TextIO | None) -> C
     """Return what gives the token for a connection; None where there is neither a file nor a secret here."""
     if token_file is not None:
         given = token_file.read().strip()
+        if not given:
+            raise click.ClickException(f"{token_file.name}: there is no token in it")
         return lambda: given
     if not has_secret(settings):
         return lambda: None  # reading may be public there
