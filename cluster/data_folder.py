@@ -41,13 +41,13 @@ class DataFolder:
         os.close(self._lock)
 
     def free_bytes(self) -> int:
-        """Return how much the file system has left for us."""
-        state = os.statvfs(self.path)
+        """Return how much the file system of the streams has left for us."""
+        state = os.statvfs(self.nats)
         return state.f_bavail * state.f_frsize
 
     def disk_bytes(self) -> int:
-        """Return how large the file system is."""
-        state = os.statvfs(self.path)
+        """Return how large the file system of the streams is."""
+        state = os.statvfs(self.nats)
         return state.f_blocks * state.f_frsize
 
     def _folder(self, name: str) -> Path:

@@ -23,8 +23,8 @@ STOP_WAIT_S: Final = 10.0
 
 WATCH_INTERVAL_S: Final = 1.0
 SICK_FOR_S: Final = 5.0  # how long /healthz may answer 503 before the server is started again
-FIRST_HEALTH_S: Final = 60.0  # … where it has not been healthy since its start: it may still be reading its streams
-ROOM_BYTES: Final = 64 * 1024 * 1024  # with less than this free on the disk a new start would not help
+FIRST_HEALTH_S: Final = 120.0  # … where it has not been healthy since its start: it may still be reading its streams
+ROOM_BYTES: Final = 8 * 1024 * 1024  # with less than this free on the disk a new start would not help
 
 
 @dataclass(frozen=True, slots=True)
