@@ -10,6 +10,7 @@ JetStream is whole when
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +32,8 @@ MAX_DEPTH: Final = 10_000  # comments in one replay
 READ_BATCH: Final = 500  # messages in one Direct Get: small, so that live copies do not wait behind them
 HISTORY_PAGE: Final = 1_000
 HISTORY_TIMEOUT_S: Final = 5.0
+HISTORY_PAUSES_S: Final = (0.2, 0.5)  # before it is asked again: it may be busy, or another one takes over
+HISTORY_REST_S: Final = 2.0  # for which it is not asked at all once it was away: nobody should wait in vain
 NEWEST_TIMEOUT_S: Final = 1.0  # a video is opened without history rather than late
 NEAR: Final = 0.95  # of the depth allowed is deep enough: the last few are not worth searching for
 
@@ -89,9 +92,14 @@ class _Archived:
 class Replays:
     """Reads parts of videos, on a connection of its own."""
 
-    def __init__(self, connection: Client, reader: Reader) -> None:
+    def __init__(
+        self, connection: Client, reader: Reader, history_pauses_s: Sequence[float] = HISTORY_PAUSES_S
+    ) -> None:
         self._connection = connection
+        self._pauses_s = history_pauses_s
         self._reader = reader
+        self._loop = asyncio.get_running_loop()
+        self._history_rests_until = 0.0
 
     async def newest(self, shard: int, video: str) -> int:
         """Return a number above which nothing of the video was stored before now.
@@ -104,7 +112,7 @@ class Replays:
             return newest
         trimmed = (await self._reader.state(shard)).first - 1
         try:
-            archived = await self._ask_history(shard, video, 0, MAX_NUMBER, 1, NEWEST_TIMEOUT_S)
+            archived = await self._ask_history_once(shard, video, 0, MAX_NUMBER, 1, NEWEST_TIMEOUT_S)
         except HistoryAwayError as error:
             _log.warning("the newest number is not known: history is away", video=video, reason=str(error))
             return trimmed
@@ -206,11 +214,13 @@ class Replays:
         """Return how many messages of a video the stream holds with `after` < number <= `upto`."""
         if after >= upto:
             return 0
-        above: list[int] = []
-        for number in (after, upto):
-            batch, pending = await self._reader.after(shard, video, number, 1)
-            above.append(len(batch) + pending)
-        return max(0, above[0] - above[1])
+        # In this order trimming in between makes it too few, and never too many.
+        beyond, all_of_them = [await self._above(shard, video, number) for number in (upto, after)]
+        return max(0, all_of_them - beyond)
+
+    async def _above(self, shard: int, video: str, number: int) -> int:
+        batch, pending = await self._reader.after(shard, video, number, 1)
+        return len(batch) + pending
 
     async def _archived(self, shard: int, video: str, after: int, upto: int, limit: int) -> AsyncGenerator[Part, None]:
         """Yield what is archived with `after` < number <= `upto`, oldest first: all, or the newest `limit`.
@@ -241,8 +251,22 @@ class Replays:
         if number < upto:
             yield Part((), upto, (number + 1, upto))
 
-    async def _ask_history(
-        self, shard: int, video: str, after: int, upto: int, limit: int, timeout_s: float = HISTORY_TIMEOUT_S
+    async def _ask_history(self, shard: int, video: str, after: int, upto: int, limit: int) -> _Archived:
+        if self._loop.time() < self._history_rests_until:
+            raise HistoryAwayError("it was away a moment ago")
+        pauses_s = iter(self._pauses_s)
+        while True:
+            try:
+                return await self._ask_history_once(shard, video, after, upto, limit, HISTORY_TIMEOUT_S)
+            except HistoryAwayError as error:
+                pause_s = next(pauses_s, None)
+                if pause_s is None or isinstance(error.__cause__, TimeoutError):
+                    self._history_rests_until = self._loop.time() + HISTORY_REST_S
+                    raise
+            await asyncio.sleep(pause_s)
+
+    async def _ask_history_once(
+        self, shard: int, video: str, after: int, upto: int, limit: int, timeout_s: float
     ) -> _Archived:
         request = orjson.dumps({"video": video, "after": after, "upto": upto, "limit": limit})
         try:

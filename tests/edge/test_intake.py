@@ -124,7 +124,7 @@ class Opened:
         self.shard = shard
         self.copies = LiveCopies()
         self.channel = Channel(SHARD, VIDEO, Pacer())
-        self.feed = Feed(self.channel, self.copies, Replays(shard, shard), None)  # type: ignore[arg-type]
+        self.feed = Feed(self.channel, self.copies, Replays(shard, shard, history_pauses_s=()), None)  # type: ignore[arg-type]
         self.viewer = RecordingViewer()
 
     async def open(self) -> None:

@@ -12,7 +12,7 @@ from tests.edge.shard import SHARD, VIDEO, Shard
 
 
 def replays(shard: Shard) -> Replays:
-    return Replays(shard, shard)  # type: ignore[arg-type]
+    return Replays(shard, shard, history_pauses_s=())  # type: ignore[arg-type]
 
 
 async def gather(shard: Shard, after: int, upto: int, limit: int = 10_000) -> list[Part]:
@@ -162,6 +162,34 @@ async def test_history_that_goes_away_in_the_middle_leaves_a_told_gap():
     check_honest(shard, parts, 0, 5_000)
     assert numbers(parts)[-1_000:] == list(range(4_001, 5_001))
     assert missing(parts)
+
+
+async def test_history_that_is_busy_is_asked_again():
+    shard = Shard(list(range(1, 51)))
+    shard.first, shard.through, shard.history_is_away = 31, 50, True
+
+    def come_back() -> None:
+        shard.history_is_away = shard.asked < 6
+
+    shard.before_each = come_back
+    reader = Replays(shard, shard, history_pauses_s=(0.01, 0.01, 0.01))  # type: ignore[arg-type]
+    parts = [part async for part in reader.parts(SHARD, VIDEO, 0, 50)]
+    assert numbers(parts) == list(range(1, 51))
+    assert not missing(parts)
+
+
+async def test_history_that_is_away_is_not_asked_again_by_everybody():
+    shard = Shard(list(range(1, 51)))
+    shard.first, shard.history_is_away = 31, True
+    reader = Replays(shard, shard, history_pauses_s=(0.01,))  # type: ignore[arg-type]
+    asked: list[int] = []
+    for _ in range(3):
+        before = shard.asked
+        parts = [part async for part in reader.parts(SHARD, VIDEO, 0, 50)]
+        assert missing(parts) == [(1, 30)]
+        asked.append(shard.asked - before)
+    assert asked[0] == asked[1] + 2
+    assert asked[1] == asked[2]
 
 
 async def test_the_newest_number_of_a_video_that_only_history_has():
