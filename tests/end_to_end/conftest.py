@@ -103,24 +103,26 @@ def ids(events: list[Event]) -> list[str]:
 
 
 async def restart_edges(cluster: OwnCluster, web: aiohttp.ClientSession) -> None:
-    """Kill every edge, and wait until others are ready in their place."""
+    """Kill every edge, and wait until others are in their place and the gateway has noticed."""
+    stream = f"{cluster.url}/comments/any/stream"
     before = {edge["pid"] for edge in cluster.describe()["edges"]}
     for pid in before:
         os.kill(pid, 9)
     give_up = time.monotonic() + DEADLINE_S
     while time.monotonic() < give_up:
         edges = cluster.describe()["edges"]
-        if len(edges) == len(before) and not before & {edge["pid"] for edge in edges} and await _ready(edges, web):
+        new = len(edges) == len(before) and not before & {edge["pid"] for edge in edges}
+        if new and await _ready([*(edge["url"] + "/readyz" for edge in edges), stream], web):
             return
         await asyncio.sleep(0.1)
     raise AssertionError("the edges did not come back")
 
 
-async def _ready(edges: list[dict], web: aiohttp.ClientSession) -> bool:
+async def _ready(urls: list[str], web: aiohttp.ClientSession) -> bool:
     try:
-        for edge in edges:
-            async with web.get(edge["url"] + "/readyz") as answer:
-                if answer.status != 200:
+        for url in urls:
+            async with web.get(url) as answer:
+                if answer.status >= 500:
                     return False
     except aiohttp.ClientError:
         return False
