@@ -54,8 +54,9 @@ BEGIN
     IF to_regclass(block_table) IS NOT NULL THEN
         RETURN;
     END IF;
-    -- One at a time: two archivers may need the same block in the moment of a takeover.
-    PERFORM pg_advisory_xact_lock(hashtext('livecomments.ensure_block'));
+    -- One at a time: two archivers may need the same block in the moment of a takeover. This lock, unlike an advisory
+    -- one, also makes this session see the tables that others have made since it last looked.
+    LOCK TABLE ONLY comments IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(family_table) IS NULL THEN
         EXECUTE format('CREATE TABLE %I (LIKE comments INCLUDING ALL) PARTITION BY RANGE (comment_id)', family_table);
         EXECUTE format('ALTER TABLE comments ATTACH PARTITION %I FOR VALUES IN (%s)', family_table, of_shard);
@@ -118,6 +119,8 @@ DECLARE
     wanted text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['livecomments_archiver', 'livecomments_history'] LOOP
+        -- Asked first: who may migrate a database need not be allowed to create roles.
+        CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = wanted);
         BEGIN
             EXECUTE format('CREATE ROLE %I LOGIN', wanted);
         EXCEPTION

@@ -189,11 +189,11 @@ class PostgresServer(Server):
             stdout=subprocess.DEVNULL,
         )
 
-    def migrate(self, database: str, *arguments: str) -> None:
+    def migrate(self, database: str, *arguments: str, role: str = OWNER) -> None:
         """Make a database as `migrations/` says; `arguments` are dbmate's own."""
         subprocess.run(
             [
-                *(str(_BIN / "dbmate"), "--url", f"{self.dsn(database)}?sslmode=disable"),
+                *(str(_BIN / "dbmate"), "--url", f"{self.dsn(database, role)}?sslmode=disable"),
                 *("--no-dump-schema", "--migrations-dir", str(MIGRATIONS), *(arguments or ("up",))),
             ],
             check=True,

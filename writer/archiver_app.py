@@ -45,7 +45,11 @@ class ArchiverService:
         """
         connection = await jetstream.connect(self._settings, NAME, on_reconnect=self._reconnected)
         self._connection = connection
-        await check_shards(connection, self._settings)
+        try:
+            await check_shards(connection, self._settings)
+        except BaseException:
+            await self.stop()
+            raise
         reader = Reader(connection)
         await reader.start()
         for shard in range(self._settings.shards):
