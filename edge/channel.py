@@ -27,19 +27,34 @@ PIECE_BYTES: Final = 64 * 1024  # of what one viewer lacks, written before its s
 
 
 @dataclass(slots=True)
+class _Piece:
+    """What viewers are written that have everything before one and the same index: bytes that they share."""
+
+    end: int  # index up to which it goes
+    reached: int  # the number there
+    data: bytes
+    comments: int  # in `data`
+    special: set[Viewer]  # those who get more than that
+    written: int = 0  # to how many, and not yet counted
+
+
+@dataclass(slots=True)
 class _Round:
-    """One round of writing to all viewers: the ring's entries from `start` to `end`, as one shared piece of bytes."""
+    """One round of writing to all viewers, slice by slice.
+
+    Each slice is written everything there is when its turn comes: a comment that comes in during a round reaches the
+    rest of the viewers in that same round, and those before them in the next one. So no comment waits for longer than
+    a round and a rest take.
+    """
 
     viewers: list[Viewer]
-    start: int
-    end: int
-    reached: int  # the number at `end`
-    data: bytes
-    whole: bool  # `data` holds all of them, and not only notices: the ring still had them
-    comments: int = 0  # in `data`
-    special: set[Viewer] = field(default_factory=set)  # those who get more than that
+    start: int  # index up to which the round before it wrote; viewers with less are behind
+    first_end: int  # and this one, at least
+    notices: bytes
     place: int = 0  # in `viewers`: how far it got
     cost_s: float = 0.0
+    end: int = -1  # of the newest of `pieces`
+    pieces: dict[int, _Piece] = field(default_factory=dict)  # by the index that they begin at
 
 
 class Channel:
@@ -55,7 +70,7 @@ class Channel:
         self.last_write = self._loop.time()
         self._round: asyncio.Handle | None = None  # scheduled or under way
         self._rest_until = 0.0
-        self._written = 0  # index up to which the last round wrote
+        self._written = 0  # index up to which the last round wrote to everybody, or the present one does
         self._oldest_unwritten_ms = 0
         self._notices = b""  # for the next round
         self._all_written: asyncio.Event = asyncio.Event()  # set whenever a round leaves nothing to write
@@ -151,21 +166,15 @@ class Channel:
                 self._round = self._loop.call_at(self._rest_until, self._start_round)
 
     def _start_round(self) -> None:
-        ring = self.ring
-        start, end = self._written, ring.end
-        whole = start >= ring.begin
+        start, end = self._written, self.ring.end
         notices, self._notices = self._notices, b""
-        data = ring.frames(start, end) + notices if whole else notices
-        writing = _Round(list(self.viewers), start, end, ring.number_before(end), data, whole)
         if end > start:
             FLUSHES.inc()
             FLUSHED_COMMENTS.inc(end - start)
             if self._oldest_unwritten_ms:
                 STORED_TO_WRITTEN.observe(max(0.0, time.time() - self._oldest_unwritten_ms / 1000))
-            if whole:
-                writing.comments = ring.shown(start, end)
-                writing.special = self._special(start, end)
-        self._write_slice(writing)
+        self._written = end
+        self._write_slice(_Round(list(self.viewers), start, end, notices))
 
     def _special(self, start: int, end: int) -> set[Viewer]:
         """Return the viewers that get more than everybody gets."""
@@ -177,24 +186,34 @@ class Channel:
     def _write_slice(self, writing: _Round) -> None:
         """Write to the next slice of viewers, and leave the rest to a later turn of the loop."""
         began_s = time.perf_counter()
-        start, end, reached = writing.start, writing.end, writing.reached
-        data, special = writing.data, writing.special
-        written = 0
+        ring = self.ring
+        end = ring.end
+        if writing.end != end:
+            # What the ring no longer holds stays as it is, for those who wait for their turn.
+            writing.pieces = {index: piece for index, piece in writing.pieces.items() if index < ring.begin}
+            writing.end = end
+        pieces, oldest = writing.pieces, max(writing.start, ring.begin)
         for viewer in writing.viewers[writing.place : writing.place + SLICE]:
-            if viewer.paused_since is not None:
+            index = viewer.index
+            if viewer.paused_since is not None or index < 0:
                 continue
-            if viewer.index == start and writing.whole and viewer not in special:
-                viewer.index, viewer.reached = end, reached
-                if data:
-                    viewer.send(data)
-                    written += 1
-            elif 0 <= viewer.index < end:
+            piece = pieces.get(index)
+            if piece is None and index >= oldest:
+                piece = pieces[index] = self._piece(index, end, writing.notices)
+            if piece is None or (piece.special and viewer in piece.special):
                 # It fell behind, or what it gets is its own, or there was more than the ring can hold.
                 self._catch_up(viewer, end)
-        if written:
-            DELIVERED.inc(writing.comments * written)
-            WRITES.inc(written)
-            WRITTEN_BYTES.inc(len(data) * written)
+                continue
+            viewer.index, viewer.reached = piece.end, piece.reached
+            if piece.data:
+                viewer.send(piece.data)
+                piece.written += 1
+        for piece in pieces.values():
+            if piece.written:
+                DELIVERED.inc(piece.comments * piece.written)
+                WRITES.inc(piece.written)
+                WRITTEN_BYTES.inc(len(piece.data) * piece.written)
+                piece.written = 0
         writing.place += SLICE
         writing.cost_s += time.perf_counter() - began_s
         if writing.place < len(writing.viewers):
@@ -202,13 +221,17 @@ class Channel:
         else:
             self._end_round(writing)
 
+    def _piece(self, start: int, end: int, notices: bytes) -> _Piece:
+        ring = self.ring
+        data = ring.frames(start, end) + notices
+        return _Piece(end, ring.number_before(end), data, ring.shown(start, end), self._special(start, end))
+
     def _end_round(self, writing: _Round) -> None:
         now = self._loop.time()
         self.last_write = now
-        self._written = writing.end
         self._rest_until = now + self._pacer.wrote(now, writing.cost_s)
         self._round = None
-        if self.ring.end > writing.end or self._notices:
+        if self.ring.end > writing.first_end or self._notices:
             self._write_soon()
         else:
             self._all_written.set()

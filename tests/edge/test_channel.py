@@ -221,6 +221,20 @@ async def test_a_viewer_that_catches_up_in_the_middle_of_a_round_is_not_written_
     assert last.numbers == [101]
 
 
+async def test_a_comment_that_comes_in_during_a_round_reaches_those_who_wait_in_that_same_round(channel):
+    viewers = [RecordingViewer() for _ in range(3 * SLICE)]
+    join(channel, *viewers)
+    append(channel, 101)
+    await asyncio.sleep(0)  # the first slice is written
+    append(channel, 102)
+    await asyncio.sleep(0)
+    assert viewers[0].numbers == [101]
+    assert viewers[SLICE].numbers == [101, 102]
+    assert len(viewers[SLICE].pieces) == 1
+    await written(channel)
+    assert all(viewer.numbers == [101, 102] for viewer in viewers)
+
+
 async def test_a_ring_that_turns_over_in_the_middle_of_a_round_loses_nothing_for_those_who_wait(channel):
     viewers = [RecordingViewer() for _ in range(2 * SLICE)]
     join(channel, *viewers)
