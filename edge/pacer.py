@@ -1,9 +1,11 @@
 """How long a channel rests between two writes. Pure: times come in as arguments, in seconds.
 
 In a quiet room a comment leaves at once. In a busy one, comments that arrive while the channel rests share one write,
-so the cost of a busy room is bounded by its rests and not by its comments. A rest is as long as it takes to keep
-writing within `SHARE` of the event loop's time, for this channel alone and for all channels of the process together,
-and never longer than `MAX_REST_S`, which bounds what coalescing adds to a comment's latency.
+so the cost of a busy room is bounded by its rests and not by its comments. A rest is as long as it takes to keep a
+channel's writing within `OWN_SHARE` of the event loop's time, and that of all channels of the process together within
+`SHARE`; never longer than `MAX_REST_S`, which bounds what coalescing adds to a comment's latency, and less where the
+writing itself takes long, so that no comment waits longer than `MAX_CYCLE_S` where that can be had. There the loop is
+given back between slices of the viewers all the same.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from __future__ import annotations
 from typing import Final
 
 MAX_REST_S: Final = 0.1
-SHARE: Final = 0.5  # of the loop's time may go into writing; the rest is for handshakes, heartbeats and NATS
+MAX_CYCLE_S: Final = 0.15  # of a channel, from one round of writing to the next
+OWN_SHARE: Final = 0.25  # of the loop's time may go into writing for one channel, so that comments share writes
+SHARE: Final = 0.5  # for all channels together; the rest is for handshakes, heartbeats and NATS
 WINDOW_S: Final = 0.1  # over which the share of all channels together is measured
 SHORTEST_REST_S: Final = 0.001
 WIDEN: Final = 1.5
@@ -36,8 +40,9 @@ class Pacer:
             self._adjust(self._busy_s / elapsed, elapsed / WINDOW_S)
             self._busy_s = 0.0
             self._since = now
-        own_rest_s = cost_s * (1 - SHARE) / SHARE
-        return min(MAX_REST_S, max(own_rest_s, self._common_rest_s))
+        own_rest_s = cost_s * (1 - OWN_SHARE) / OWN_SHARE
+        longest_s = min(MAX_REST_S, max(SHORTEST_REST_S, MAX_CYCLE_S - cost_s))
+        return min(longest_s, max(own_rest_s, self._common_rest_s))
 
     def _adjust(self, share: float, windows: float) -> None:
         if share > SHARE:
