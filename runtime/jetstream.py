@@ -12,6 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import nats.errors
 import orjson
@@ -129,6 +130,8 @@ async def connect(
             return  # we closed it ourselves
         NATS_DISCONNECTS.inc()
         _log.warning("connection to NATS lost", connection=name)
+        if connected:
+            _give_up_waiting(connected[0])
 
     async def back() -> None:
         _log.info("connection to NATS is back", connection=name)
@@ -160,6 +163,19 @@ async def connect(
         return connected[0]
     except TimeoutError:
         raise StoreAwayError(f"no NATS server at {settings.nats_url} (LIVECOMMENTS_NATS_URL)") from None
+
+
+# What else waits for answers on a connection, to be told when it is lost.
+_waiting: WeakKeyDictionary[Client, list[Callable[[], None]]] = WeakKeyDictionary()
+
+
+def _give_up_waiting(connection: Client) -> None:
+    """End the wait for answers that were to come on a connection that is lost: they never will."""
+    for reply in list(connection._resp_map.values()):  # noqa: SLF001  nats-py itself lets each wait for its whole time
+        if not reply.done():
+            reply.set_exception(nats.errors.StaleConnectionError())
+    for give_up in _waiting.get(connection, ()):
+        give_up()
 
 
 async def close(connection: Client) -> None:
@@ -237,6 +253,7 @@ class Reader:
 
     async def start(self) -> None:
         """Listen for answers; once per reader."""
+        _waiting.setdefault(self._connection, []).append(self._give_up)
         await self._connection.subscribe(f"{self._inbox}.*", cb=self._arrived)
 
     async def after(self, shard: int, video: str, number: int, limit: int) -> tuple[list[Stored], int]:
@@ -330,6 +347,11 @@ class Reader:
         finally:
             del self._waiting[token]
         return gathering.messages, gathering.pending
+
+    def _give_up(self) -> None:
+        for gathering in list(self._waiting.values()):
+            if not gathering.done.done():
+                gathering.done.set_exception(nats.errors.StaleConnectionError())
 
     async def _arrived(self, message: Msg) -> None:
         gathering = self._waiting.get(message.subject.rsplit(".", 1)[1])
