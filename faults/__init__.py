@@ -4,6 +4,21 @@ From a run to its verdict:
 
 | file | its one concern |
 |---|---|
+| `trial.py` | a run, as it is planned |
+| `schedule.py` | what is broken when, drawn from a seed |
+| `run.py` | a run from its start to its end |
+| `under_test.py` | the system, with a proxy on every connection between two parts |
+| `faults.py` | breaks things, and puts them right again |
+| `links.py` | the process that has the proxies |
+| `proxy.py` | a TCP proxy that can be told to break |
+| `clock.py` | the clock of one process, moved |
+| `disk.py` | a disk that can be filled |
+| `worker.py` | processes of the suite's own |
+| `posters.py` | the process that posts |
+| `texts.py` | what is said, and what must be refused |
+| `viewers.py` | the process that watches |
+| `historian.py` | the process that reads the whole history back |
+| `journal.py` | the ledger on disk |
 | `ledger.py` | what was attempted, answered, shown and read back |
 | `checker.py` | a ledger in, a verdict out |
 | `index.py` | the ledger, by comment, by video, by number |
@@ -12,4 +27,7 @@ From a run to its verdict:
 | `paging.py` | pages that were read while the run went on |
 | `following.py` | what a viewer was shown, held against history |
 | `verdict.py` | the checks by their names, and what they find |
+| `latencies.py` | how long posting and delivery took, and how long each fault was felt |
+| `picture.py` | that, as a picture |
+| `report.py` | that, and the verdict, as text |
 """

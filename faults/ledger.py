@@ -25,6 +25,9 @@ class Said(NamedTuple):
     posted_ms: int
 
 
+HUNG_UP: Final = "hung up"  # the code of an attempt that its client broke off, as it liked
+
+
 class Fate(Enum):
     """What a client knows of an attempt."""
 

@@ -1,0 +1,228 @@
+"""One run from its start to its end: the system comes up, is used and broken, is left alone, and is read back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any, Final, Protocol
+
+from faults import clock
+from faults.clock import Clock
+from faults.disk import Disk
+from faults.faults import Saboteur
+from faults.journal import FAULTS, Journal, write_run
+from faults.ledger import Fired, Ledger
+from faults.schedule import Fault, Targets
+from faults.trial import Trial
+from faults.under_test import GATEWAY, NATS, POSTGRES, Places, UnderTest
+from faults.worker import Report, Worker
+
+CALM_S: Final = 12.0  # after the last fault, with the load going on
+LET_IN_WITHIN_S: Final = 60.0
+CAUGHT_UP_WITHIN_S: Final = 60.0
+READ_WITHIN_S: Final = 900.0
+SETTLED_WITHIN_S: Final = 30.0
+DISK_BYTES: Final = 768 * 1024 * 1024
+TOKEN_TTL_S: Final = 24 * 3600.0
+CLUSTER: Final = "cluster"
+NOTES: Final = "up.log"
+
+
+class Show(Protocol):
+    """Whoever wants to see how far it is."""
+
+    def step(self, text: str) -> None:
+        """See what is being done now."""
+
+    def fault(self, text: str) -> None:
+        """See a fault begin."""
+
+    def figures(self, figures: dict[str, Any], done: float) -> None:
+        """See what was counted so far; `done` is the share of the run that is over."""
+
+
+class Run:
+    """A run. Its ledger, and the logs of all parts, are left in `folder`, which is a new one."""
+
+    def __init__(self, trial: Trial, folder: Path, show: Show) -> None:
+        self._trial = trial
+        self._folder = folder
+        self._show = show
+        self._chance = Random(trial.seed)
+        self._ledger = Ledger(shards=0, seed=trial.seed, needs=trial.needs)
+        self._figures: dict[str, Any] = {}
+        self._done = 0.0
+        self._journal = Journal(folder / FAULTS)
+        self.untried: list[str] = []  # faults that cannot be done on this machine
+
+    async def go(self) -> None:
+        """Do it all. Raises `WorkerError`, and what `cluster` raises where the system does not come up."""
+        with self._journal:
+            async with contextlib.AsyncExitStack() as stack:
+                await self._go(stack)
+
+    async def _go(self, stack: contextlib.AsyncExitStack) -> None:
+        trial, show = self._trial, self._show
+        show.step("starting the system")
+        disks, clocks = self._disks(stack), self._clocks()
+        cluster = UnderTest(self._folder / CLUSTER, self._places(disks, clocks))
+        stack.callback(lambda: (self._folder / NOTES).write_text("\n".join(cluster.notes) + "\n", encoding="utf-8"))
+        self._ledger.shards = cluster.settings.shards
+        links = await stack.enter_async_context(self._worker("links"))
+        await links.ask("open", links=cluster.links)
+        stack.push_async_callback(cluster.stop)
+        await cluster.start()
+        viewers = await stack.enter_async_context(self._worker("viewers"))
+        posters = await stack.enter_async_context(self._worker("posters"))
+        historian = await stack.enter_async_context(self._worker("historian"))
+
+        show.step("viewers come in, posters begin")
+        videos = [f"faults-{trial.seed:x}-{number}" for number in range(trial.videos)]
+        await self._begin(cluster, viewers, posters, videos)
+        targets = Targets(
+            parts=sorted(cluster.pids()), links=sorted(cluster.links), clocks=sorted(clocks), disks=sorted(disks)
+        )
+        saboteur = Saboteur(cluster, links, clocks, disks, self._fired)
+        show.step("breaking things")
+        await self._break(saboteur, trial.schedule(self._chance, targets))
+
+        show.step("calm: everything has to come back by itself")
+        before = self._acknowledged
+        await asyncio.sleep(CALM_S)
+        if self._acknowledged == before:
+            self._trouble(f"nothing was acknowledged in {CALM_S:.0f} s after the last fault")
+        posted = await posters.ask("stop")
+        self._ledger.ended_ns = time.monotonic_ns()
+        show.step("reading the whole history back, both ways")
+        token = cluster.tokens().issue("historian", TOKEN_TTL_S)
+        ask = {"url": cluster.url, "token": token}
+        behind = await historian.ask("catch_up", **ask, newest=posted["newest"], within_s=CAUGHT_UP_WITHIN_S)
+        for video, number in behind.items():
+            self._trouble(f"{video}: history did not come to {number} in {CAUGHT_UP_WITHIN_S:.0f} s")
+        newest = await historian.ask("read", **ask, folder=str(self._folder), videos=videos, within_s=READ_WITHIN_S)
+        show.step("waiting for the last viewers")
+        for viewer in await viewers.ask("settle", newest=newest, within_s=SETTLED_WITHIN_S):
+            self._trouble(f"viewer {viewer} did not come to the end in {SETTLED_WITHIN_S:.0f} s")
+        await viewers.ask("stop")
+        write_run(self._folder, self._ledger)
+        show.step("ending the system")
+
+    async def _begin(self, cluster: UnderTest, viewers: Worker, posters: Worker, videos: list[str]) -> None:
+        trial, tokens = self._trial, cluster.tokens()
+        common = {"url": cluster.url, "folder": str(self._folder), "videos": videos}
+        count = trial.followers + trial.passers
+        let_in = await viewers.ask(
+            "start",
+            **common,
+            seed=self._chance.getrandbits(32),
+            followers=trial.followers,
+            passers=trial.passers,
+            tokens=[tokens.issue(f"viewer-{index}", TOKEN_TTL_S) for index in range(count)],
+            within_s=LET_IN_WITHIN_S,
+        )
+        if let_in < count:
+            self._trouble(f"only {let_in} of {count} viewers were let in at the beginning")
+        users = [f"user-{index}" for index in range(trial.users)]
+        self._ledger.began_ns = time.monotonic_ns()
+        await posters.ask(
+            "start",
+            **common,
+            seed=trial.seed,
+            rate=trial.rate,
+            at_once=trial.at_once,
+            tokens={user: tokens.issue(user, TOKEN_TTL_S) for user in users},
+        )
+
+    async def _break(self, saboteur: Saboteur, schedule: Any) -> None:
+        faults: list[Fault] = list(schedule)
+        last_s = max([self._trial.seconds, *(fault.at_s + fault.seconds for fault in faults)])
+        began = time.monotonic()
+        under_way: list[asyncio.Task[None]] = []
+        for fault in faults:
+            await self._until(began + fault.at_s, began, last_s)
+            lasts = f" for {fault.seconds:.0f} s" if fault.seconds else ""
+            self._show.fault(f"{fault.at_s:6.1f} s  {fault.kind.value} {fault.target} {fault.way}{lasts}".rstrip())
+            under_way.append(asyncio.create_task(saboteur.do(fault)))
+        await self._until(began + self._trial.seconds, began, last_s)
+        while not all(task.done() for task in under_way):
+            await self._until(time.monotonic() + 1, began, last_s)
+        for task in under_way:
+            task.result()
+
+    async def _until(self, moment: float, began: float, last_s: float) -> None:
+        while (left := moment - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.5))
+            self._done = min(1.0, (time.monotonic() - began) / max(last_s, 1))
+            self._show.figures(self._figures, self._done)
+
+    # What it runs on.
+
+    def _disks(self, stack: contextlib.AsyncExitStack) -> dict[str, Disk]:
+        if not self._trial.disks:
+            return {}
+        disks = {name: Disk(self._folder / f"{name}-disk", DISK_BYTES) for name in (NATS, POSTGRES)}
+        for disk in disks.values():
+            stack.callback(disk.unmount)
+            if not disk.mount():
+                self.untried.append("full disks: this machine does not let us mount a tmpfs")
+                return {}
+        return disks
+
+    def _clocks(self) -> dict[str, Clock]:
+        if not self._trial.clocks:
+            return {}
+        library = clock.library()
+        if library is None:
+            self.untried.append(f"moved clocks: Debian's package {clock.PACKAGE} is not installed")
+            return {}
+        parts = ("writer-1", "archiver-1", "history-1", "edge-1", "edge-2")
+        return {part: Clock(library, self._folder, part) for part in parts}
+
+    def _places(self, disks: dict[str, Disk], clocks: dict[str, Clock]) -> Places:
+        return Places(
+            settings=self._trial.settings,
+            environment=self._trial.environment,
+            environment_of={part: one.environment for part, one in clocks.items()},
+            nats_data=disks[NATS].folder / "data" if NATS in disks else None,
+            postgres_data=disks[POSTGRES].folder / "data" if POSTGRES in disks else None,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _worker(self, name: str) -> AsyncIterator[Worker]:
+        worker = Worker(name, self._heard)
+        await worker.start(f"faults.{name}")
+        try:
+            yield worker
+        finally:
+            await worker.stop()
+
+    # What is heard.
+
+    @property
+    def _acknowledged(self) -> int:
+        posted: dict[str, int] = self._figures.get("posted", {})
+        return posted.get("201", 0) + posted.get("202", 0)
+
+    def _heard(self, report: Report) -> None:
+        if "trouble" in report:
+            self._trouble(report["trouble"])
+        else:
+            self._figures.update(report)
+            self._show.figures(self._figures, self._done)
+
+    def _fired(self, fired: Fired) -> None:
+        self._journal.write({"fault": asdict(fired)})
+        self._journal.flush()
+
+    def _trouble(self, trouble: str) -> None:
+        self._journal.write({"trouble": trouble})
+        self._show.fault(f"trouble: {trouble}")
+
+
+# What is always there to be broken, whatever the numbers of the other parts.
+SINGLE_PARTS: Final = (GATEWAY, NATS, POSTGRES)

@@ -1,0 +1,72 @@
+"""A run, as it is planned: how much load for how long, what is broken, and what it takes to mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from faults.ledger import Needs
+from faults.schedule import Fault, Targets, long_schedule, short_schedule
+
+Schedule = Callable[[Random, Targets], Sequence[Fault]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A run. `rate` is in comments a second; `at_once` is how many comments may be under way."""
+
+    seed: int
+    seconds: float  # until the last fault begins; it goes on until all are over, and calm for a while
+    schedule: Schedule
+    needs: Needs
+    rate: float = 500
+    at_once: int = 256
+    videos: int = 40
+    users: int = 300
+    followers: int = 150
+    passers: int = 50
+    clocks: bool = False
+    disks: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)  # of writer, archiver, history and edges
+
+
+def short_trial(seed: int, rate: float, viewers: int) -> Trial:
+    """Return the run that is part of the tests: one kill of each part and a few broken links."""
+    return Trial(
+        seed=seed,
+        seconds=0,
+        schedule=short_schedule,
+        needs=Needs(faults=10, acknowledged=int(20 * rate), reconnects=viewers // 2, followed_to_the_end=viewers // 2),
+        rate=rate,
+        videos=12,
+        followers=viewers * 3 // 4,
+        passers=viewers // 4,
+    )
+
+
+def long_trial(seed: int, minutes: float, rate: float, viewers: int) -> Trial:
+    """Return the run with everything in it."""
+    seconds = minutes * 60
+
+    def schedule(chance: Random, targets: Targets) -> Sequence[Fault]:
+        return long_schedule(chance, targets, seconds)
+
+    return Trial(
+        seed=seed,
+        seconds=seconds,
+        schedule=schedule,
+        needs=Needs(
+            faults=int(4 * minutes),
+            acknowledged=int(seconds * rate / 4),
+            reconnects=viewers,
+            followed_to_the_end=viewers // 2,
+        ),
+        rate=rate,
+        followers=viewers * 3 // 4,
+        passers=viewers // 4,
+        clocks=True,
+        disks=True,
+    )
