@@ -15,10 +15,10 @@ import click
 # name: (module under livecomments.commands and the command's name in it, what the list of commands says)
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("up:up", "Run the whole system on this machine, until Ctrl-C."),
-    "token": ("token:token", "Print a token for the cluster in the data directory."),
-    "watch": ("watch:watch", "Show a video's comments in the terminal, as they come."),
-    "replay": ("replay:replay", "Post a chat log as its authors, at its own pace or faster."),
-    "settings": ("settings:settings", "List every setting with its value and where it comes from."),
+    "token": ("token:token", "Print a token, and nothing else."),
+    "watch": ("watch:watch", "Show a video's comments as they come, until Ctrl-C."),
+    "replay": ("replay:replay", "Post a chat log to a video, as its authors and at its pace."),
+    "settings": ("settings:settings", "List every setting: its name, its value now, its default, and what it does."),
     "migrate": ("migrate:migrate", "Bring the database up to date."),
     "streams": ("streams:streams", "Create the streams in NATS, or bring them up to date."),
     "writer": ("parts:writer", "Run a writer: takes comments and stores them in JetStream."),

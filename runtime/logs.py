@@ -56,6 +56,14 @@ def set_up_logs(settings: Settings) -> None:
     root.setLevel(logging.WARNING)
 
 
+def quiet_logs() -> None:
+    """Log errors alone: for a command that itself tells a person, in one line, what went wrong."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
 def _drop_secrets(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name in _NEVER_LOGGED & fields.keys():
         del fields[name]

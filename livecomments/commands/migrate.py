@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import click
+from rich.console import Console
 
 from cluster import migration
 from livecomments import assets
@@ -20,5 +21,7 @@ def migrate() -> None:
     LIVECOMMENTS_ARCHIVER_PASSWORD_FILE and LIVECOMMENTS_HISTORY_PASSWORD_FILE, where these are set. Waits up to a
     minute for Postgres. Run it before new versions of the services start; it may be run at any time.
     """
-    asyncio.run(migration.migrate(read_settings(), assets.folder("migrations")))
+    settings = read_settings()
+    with Console(stderr=True).status("bringing the database up to date"):
+        asyncio.run(migration.migrate(settings, assets.folder("migrations")))
     click.echo("the database is up to date")

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from runtime import jetstream, postgres
+from runtime.logs import quiet_logs
 from runtime.settings import Settings, read_settings
 from runtime.streams import provision
 
@@ -22,6 +23,7 @@ def streams() -> None:
     LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes first). A second run
     changes nothing.
     """
+    quiet_logs()
     settings = read_settings()
     asyncio.run(_run(settings))
     click.echo(f"the streams of {settings.shards} shards are there")
@@ -29,10 +31,12 @@ def streams() -> None:
 
 async def _run(settings: Settings) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("streams", total=settings.shards + 1)
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("waiting for NATS", total=settings.shards + 1)
         connection = await jetstream.connect(settings, "streams")
         try:
+            progress.update(task, description="streams")
             database = await postgres.connect(settings, "streams")
             try:
                 await provision(connection, database, settings, lambda _: progress.advance(task))

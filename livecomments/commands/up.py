@@ -16,6 +16,7 @@ from cluster.data_folder import DataFolder
 from cluster.passwords import secret_files
 from cluster.plan import make_plan
 from cluster.system import System
+from runtime.logs import quiet_logs
 from runtime.settings import Settings, read_settings
 
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,7 +24,7 @@ _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @click.command()
 def up() -> None:
-    r"""Run the whole system on this machine, until Ctrl-C.
+    """Run the whole system on this machine, until Ctrl-C.
 
     Prints 'ready http://127.0.0.1:8080' when the first request would succeed. The data stays in .data, with a log of
     each process in .data/logs; .data/cluster.json says what runs where. A process that dies is started again. Ctrl-C
@@ -34,7 +35,8 @@ def up() -> None:
     LIVECOMMENTS_DATA_DIR  .data    where the data is kept
     LIVECOMMENTS_EDGES     2        edge processes
     'livecomments settings' lists all the others.
-    """
+    """  # noqa: D301  click's mark for lines that stay as they are
+    quiet_logs()
     asyncio.run(_run(read_settings(), _Display()))
 
 
