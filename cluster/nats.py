@@ -62,7 +62,7 @@ class Nats:
                 "NATS_SERVER_NAME": "nats-1",
                 "NATS_LISTEN": f"{LOOPBACK}:{self.port}",
                 "NATS_MONITOR": f"{LOOPBACK}:{self.monitor_port}",
-                "NATS_STORE_DIR": str(self.data),
+                "NATS_STORE_DIR": _quoted(self.data),
                 "NATS_STORE_BYTES": str(self.store_bytes),
                 "NATS_PASSWORD": passwords.read(self.password_file),
             },
@@ -111,6 +111,12 @@ async def watch(nats: Nats, child: Child, session: aiohttp.ClientSession, tell: 
         if sickness.seen(status, child.started_at, time.monotonic()) and child.is_running() and _has_room(nats.data):
             tell("nats is not healthy and is ended, to be started again")
             await child.restart()
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as NATS reads it out of a variable: as if it stood in the configuration, so blanks would end it."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _has_room(folder: Path) -> bool:
