@@ -13,5 +13,6 @@
 | `logs.py` | structured logs without tokens or texts |
 | `metrics.py` | a comment's milestones, counted |
 | `http.py` | HTTP: how large a request's head may be, and how long it may take |
+| `lean.py` | libraries, without what these load for uses that no part makes of them |
 | `service.py` | a Quart app on uvicorn and uvloop: problems, health, metrics, starting and stopping |
 """

@@ -11,9 +11,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
 from nats.aio.client import Client
 
 from runtime import jetstream
@@ -21,6 +20,9 @@ from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import START_WAIT_S, StoreAwayError, StoreError
 from runtime.settings import Settings, SettingsError
 from wire import subjects
+
+if TYPE_CHECKING:
+    import asyncpg  # for its types alone: edges, which have no database, need not load it
 
 DUPLICATE_WINDOW_S: Final = 600  # how long an Idempotency-Key lives
 MAX_MESSAGE_BYTES: Final = 32 * 1024  # a comment has at most 8 KiB of body; names and headers come on top
