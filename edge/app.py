@@ -154,7 +154,7 @@ def _add_routes(app: Quart, edge: Edge) -> None:
         made = await edge.snapshots.get(video)
         caching = f"public, max-age={FRESH_S:.0f}" if edge.public_read else "private, no-cache"
         headers = {"ETag": made.etag, "Cache-Control": caching}
-        if made.etag in request.if_none_match:
+        if request.if_none_match.contains_weak(made.etag.strip('"')):
             return Response(b"", 304, headers=headers)
         return Response(made.body, 200, headers=headers, content_type="application/json")
 

@@ -35,7 +35,8 @@ HISTORY_TIMEOUT_S: Final = 5.0
 HISTORY_PAUSES_S: Final = (0.2, 0.5)  # before it is asked again: it may be busy, or another one takes over
 HISTORY_REST_S: Final = 2.0  # for which it is not asked at all once it was away: nobody should wait in vain
 NEWEST_TIMEOUT_S: Final = 1.0  # a video is opened without history rather than late
-NEAR: Final = 0.95  # of the depth allowed is deep enough: the last few are not worth searching for
+SLACK: Final = 0.005  # of the depth allowed is not worth searching for
+WIDEN: Final = 4
 
 _log = get_logger("edge")
 
@@ -123,7 +124,7 @@ class Replays:
     async def parts(
         self, shard: int, video: str, after: int, upto: int, limit: int = MAX_DEPTH
     ) -> AsyncGenerator[Part, None]:
-        """Yield what there is with `after` < number <= `upto`, oldest first: all, or about the newest `limit`.
+        """Yield what there is with `after` < number <= `upto`, oldest first: all, or the newest `limit` or a few less.
 
         What cannot be had, and what is too deep, is `missing` in its place. Raises `StoreError`; then the pieces before
         it are good.
@@ -159,7 +160,7 @@ class Replays:
             REPLAYS.labels(source).inc()
 
     async def latest(self, shard: int, video: str, limit: int) -> list[Message]:
-        """Return about the newest `limit` messages of a video, or those of them that the stream keeps.
+        """Return the newest `limit` messages of a video, or those of them that the stream keeps.
 
         Raises `StoreError`, and `HistoryAwayError` when the stream keeps none of them.
         """
@@ -194,19 +195,29 @@ class Replays:
     async def _begin_of_newest(self, shard: int, video: str, after: int, upto: int, limit: int) -> int:
         """Return a number, at least `after`, above which the stream holds at most `limit` messages up to `upto`.
 
-        Found by bisection: JetStream tells how many messages there are above a number, and not which is the n-th.
+        JetStream tells how many messages there are above a number, and not which is the n-th: so the place is looked
+        for, in steps that widen, and then by bisection.
         """
-        if await self._count(shard, video, after, upto) <= limit:
-            return after
-        low, high = after, upto
+        beyond = await self._above(shard, video, upto)
+        low = high = upto
+        step = limit
+        while low > after:
+            low = max(after, upto - step)
+            count = await self._above(shard, video, low) - beyond
+            if count > limit:
+                break
+            high = low
+            if limit - count <= limit * SLACK:
+                return high
+            step *= WIDEN
         while high - low > 1:
             middle = (low + high) // 2
-            count = await self._count(shard, video, middle, upto)
+            count = await self._above(shard, video, middle) - beyond
             if count > limit:
                 low = middle
             else:
                 high = middle
-                if count >= limit * NEAR:
+                if limit - count <= limit * SLACK:
                     break
         return high
 
@@ -219,6 +230,7 @@ class Replays:
         return max(0, all_of_them - beyond)
 
     async def _above(self, shard: int, video: str, number: int) -> int:
+        """Return how many messages of a video the stream holds above a number."""
         batch, pending = await self._reader.after(shard, video, number, 1)
         return len(batch) + pending
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -23,9 +22,9 @@ import aiohttp
 import pytest
 from nats.aio.client import Client
 
+from runtime.jetstream import BATCH_MAX, Outgoing, Publisher, StoreAwayError
 from runtime.settings import Settings
 from runtime.tokens import Tokens
-from runtime.jetstream import BATCH_MAX, Outgoing, Publisher, StoreAwayError
 from tests.edge.edge_process import SERVERS, EdgeProcess
 from tests.edge.stream import Stream
 from tests.proxy import NatsProxy
@@ -99,9 +98,11 @@ class Store:
         while len(numbers) < count:
             size = min(BATCH_MAX, count - len(numbers))
             batch = [self._outgoing(video, f"{text} {len(numbers) + place}", "ann") for place in range(size)]
-            numbers += [ack.number for ack in await self._publisher.batch(batch)] if size > 1 else [
-                (await self._publisher.one(batch[0])).number
-            ]
+            numbers += (
+                [ack.number for ack in await self._publisher.batch(batch)]
+                if size > 1
+                else [(await self._publisher.one(batch[0])).number]
+            )
         return numbers
 
     async def post_when_back(self, video: str, text: str = "hello") -> int:
@@ -155,7 +156,3 @@ async def viewers(token: str) -> AsyncIterator[Viewers]:
         AsyncExitStack() as stack,
     ):
         yield Viewers(session, token, stack)
-
-
-def open_files(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.edge.edge_process import EdgeProcess
+from tests.edge.waiting import until
 from tests.proxy import NatsProxy, nothing
 from tests.servers import NatsServer
 from wire import subjects
@@ -187,9 +188,7 @@ async def test_a_server_that_goes_silent_is_noticed_and_nothing_is_missed(edge, 
     nats_proxy.silence()
     numbers += await store.post_many(video, 100)
     before = edge.metric("livecomments_nats_disconnects_total")
-    async with asyncio.timeout(15):
-        while edge.metric("livecomments_nats_disconnects_total") < before + 2:
-            await asyncio.sleep(0.1)
+    await until(lambda: edge.metric("livecomments_nats_disconnects_total") >= before + 2, 15)
     nats_proxy.reset()
     nats_proxy.resume()
     await stream.has(numbers[-1])
@@ -232,12 +231,6 @@ async def test_an_edge_without_nats_takes_viewers_and_brings_them_to_live_when_i
 
 async def test_the_edge_is_subscribed_to_videos_with_viewers_and_to_no_other(edge, nats_proxy, store, video, viewers):
     subject = subjects.live(store.shard(video), video)
-
-    async def until(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():
-                await asyncio.sleep(0.05)
-
     assert subject not in nats_proxy.subscriptions()
     streams = [await viewers.watch(edge, video) for _ in range(3)]
     assert subject in nats_proxy.subscriptions()

@@ -128,7 +128,7 @@ async def test_too_deep_a_replay_is_the_newest_comments_and_says_so(first):
     shard.first, shard.through = first, 20_000
     parts = await gather(shard, 0, 20_000)
     got = numbers(parts)
-    assert 9_500 <= len(got) <= 10_000
+    assert 9_950 <= len(got) <= 10_000
     assert got == list(range(20_001 - len(got), 20_001))
     assert missing(parts)[0][0] == 1
     assert missing(parts)[-1][1] == 20_000 - len(got)
@@ -221,7 +221,7 @@ async def test_the_latest_comments_are_the_latest_also_when_history_lags_far_beh
     shard.through = 50
     latest = [message.number for message in await replays(shard).latest(SHARD, VIDEO, 100)]
     assert latest == list(range(2_001 - len(latest), 2_001))
-    assert 95 <= len(latest) <= 100
+    assert len(latest) == 100
 
 
 async def test_no_latest_comments_from_nowhere():

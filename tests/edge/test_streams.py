@@ -89,7 +89,21 @@ async def test_the_header_wins_over_the_query(edge, store, video, viewers):
 
 @pytest.mark.parametrize(
     "position",
-    ["abc", "-1", "1.5", "１２", " ", "0x10", "1" * 400, "9" * 16, str(2**63), str(MAX_NUMBER), "1,2", "%00", "\u00ff"],
+    [
+        "abc",
+        "-1",
+        "1.5",
+        "\uff11\uff12",
+        " ",
+        "0x10",
+        "1" * 400,
+        "9" * 16,
+        str(2**63),
+        str(MAX_NUMBER),
+        "1,2",
+        "%00",
+        "\u00ff",
+    ],
     ids=ascii,
 )
 async def test_no_position_is_ever_refused_and_one_that_means_nothing_is_told(edge, store, video, viewers, position):
