@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram, Info
+from prometheus_client import Counter, Gauge, Histogram, Info
 
 # Seconds; fine around what this service aims at (5 ms to 200 ms).
 LATENCY_BUCKETS_S: Final = (
@@ -27,6 +27,7 @@ ARCHIVED: Final = COMMENTS.labels("archived")
 
 ANSWERS: Final = Counter("livecomments_answers", "Answers to requests", ["route", "status", "code"])
 NATS_DISCONNECTS: Final = Counter("livecomments_nats_disconnects", "Times that the connection to NATS was lost")
+TASKS: Final = Gauge("livecomments_tasks", "Tasks on the event loop")
 LOOP_LAG: Final = Histogram(
     "livecomments_loop_lag_seconds", "How late the event loop runs what is due", buckets=LATENCY_BUCKETS_S
 )

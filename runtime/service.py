@@ -19,12 +19,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
+from runtime.exchange import BODY_TIMEOUT_S, SECURITY_FIELDS, count_answer, problem_answer
+from runtime.hot_route import to_response
 from runtime.http import HttpConfig, HttpProtocol
 from runtime.logs import get_logger, set_up_logs
-from runtime.metrics import ANSWERS, LOOP_LAG, PART
+from runtime.metrics import LOOP_LAG, PART, TASKS
 from runtime.settings import Settings, SettingsError
 from wire.message import MAX_BODY_BYTES
-from wire.problem import CONTENT_TYPE, Refused, problem_body
+from wire.problem import Refused
 
 BACKLOG: Final = 4096  # connections that may wait to be accepted
 STOP_GRACE_S: Final = 5  # for requests under way when the part stops
@@ -54,12 +56,7 @@ class Service(Protocol):
 
 def problem_response(problem: Refused) -> Response:
     """Return the answer that tells a client of a problem."""
-    response = Response(problem_body(problem.code), problem.status, content_type=CONTENT_TYPE)
-    response.headers["Cache-Control"] = "no-store"
-    if problem.retry_after_s is not None:
-        response.headers["Retry-After"] = str(problem.retry_after_s)
-    if problem.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
+    response = to_response(problem_answer(problem.code, problem.retry_after_s))
     response.headers["Livecomments-Problem"] = problem.code
     return response
 
@@ -68,7 +65,7 @@ def make_app(name: str) -> Quart:
     """Return an app in which every refusal and every failure becomes a problem document."""
     app = Quart(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.config["BODY_TIMEOUT"] = 10
+    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
     log = get_logger(name)
 
     @app.errorhandler(Refused)
@@ -91,10 +88,9 @@ def make_app(name: str) -> Quart:
     @app.after_request
     async def finish(response: Response) -> Response:
         code = response.headers.pop("Livecomments-Problem", "")
-        route = request.url_rule.rule if request.url_rule else "none"
-        ANSWERS.labels(route, str(response.status_code), code).inc()
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        count_answer(request.url_rule.rule if request.url_rule else "none", response.status_code, code)
+        for name, value in SECURITY_FIELDS:
+            response.headers.setdefault(name.decode().title(), value.decode())
         return response
 
     return app
@@ -110,6 +106,8 @@ def run(
     set_up_logs(settings)
     service = make_service(settings)
     listener = _listen(*settings.listen_address)
+    for option in http.socket_options:
+        listener.setsockopt(*option)
     with contextlib.closing(listener):
         uvloop.run(_serve(service, settings, listener, http))
 
@@ -142,6 +140,7 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket, 
     )
     server = _Server(config)
     lag = asyncio.create_task(_measure_lag())
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     stopped = asyncio.create_task(stopping.wait())
     starting = asyncio.create_task(service.start())
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -13,8 +13,6 @@ from tests.servers import Part
 SERVERS = ("handover", "streamed", "hypercorn")
 
 _RUN = {
-    "handover": "from runtime.service import run; from edge.app import HTTP_PROTOCOL, make_service; "
-    "run(make_service, read_settings(), HTTP_PROTOCOL)",
     "streamed": "from runtime.service import run; from edge.app import make_service; "
     "run(make_service, read_settings())",
     "hypercorn": "from tests.edge.on_hypercorn import run; run(read_settings())",
@@ -54,6 +52,8 @@ class EdgeProcess(Part):
 
     def _command(self) -> list[str]:
         command = super()._command()
+        if self.server == "handover":
+            return [*command[:-2], "-m", "livecomments", "edge"]
         return [*command[:-1], f"from runtime.settings import read_settings; {_RUN[self.server]}"]
 
 
