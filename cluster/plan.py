@@ -75,6 +75,8 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
         update={
             "data_dir": folder.path,
             "guests": settings.guests if "guests" in settings.model_fields_set else True,
+            "status_page": settings.status_page if "status_page" in settings.model_fields_set else True,
+            "cluster_file": settings.cluster_file or folder.cluster_file,
             "origins": settings.origins if "origins" in settings.model_fields_set else public,
             "stream_bytes": stream_bytes,
             "token_secret_file": token_file,
@@ -103,9 +105,12 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
     read = _environment(
         postgres_dsn=database.dsn_of("livecomments_history"), postgres_password_file=secrets.postgres_history
     )
+    shown = _environment(
+        status_page="1" if complete.status_page else "0", cluster_file=complete.cluster_file or folder.cluster_file
+    )
     writers = [Part("writer", 1, ports.pick(), common)]
     archivers = [Part("archiver", 1, ports.pick(), {**common, **archive})]
-    histories = [Part("history", 1, ports.pick(), {**common, **read})]
+    histories = [Part("history", 1, ports.pick(), {**common, **read, **shown})]
     edges = [Part("edge", number, ports.pick(), common) for number in range(1, settings.edges + 1)]
     gateway = Gateway(
         port=settings.port,

@@ -9,5 +9,8 @@
 | `archive.py`, `archive.sql` | reading from Postgres, quickly or not at all |
 | `row.py` | a row that was read |
 | `web.py` | the page at `/` and its files |
+| `status.py` | what the operator's page shows: `/status.json` |
+| `parts.py` | asking the parts of this machine's cluster how they are |
+| `samples.py` | what is wanted of their metrics |
 | `metrics.py` | what history tells Prometheus |
 """

@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from history.archive import Archive
 from history.pages import Pages
 from history.replays import Replays
+from history.status import Status
 from history.web import Web
 from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
@@ -46,7 +47,13 @@ class History:
         if settings.web_dir is not None:
             if not (settings.web_dir / "index.html").is_file():
                 raise SettingsError(f"LIVECOMMENTS_WEB_DIR={settings.web_dir}: there is no index.html in it")
-            Web(settings.web_dir).add_routes(self.app)
+            Web(settings.web_dir, status_page=settings.status_page).add_routes(self.app)
+        self._status: Status | None = None
+        if settings.status_page:
+            if settings.cluster_file is None:
+                raise SettingsError("LIVECOMMENTS_STATUS_PAGE=1 needs LIVECOMMENTS_CLUSTER_FILE: which parts there are")
+            self._status = Status(settings.cluster_file)
+            self._status.add_routes(self.app)
 
     async def start(self) -> None:
         """Look for Postgres, and begin. Raises `SettingsError` when the cluster has another number of shards."""
@@ -69,6 +76,8 @@ class History:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=jetstream.CONNECT_TIMEOUT_S)
         await self._replays.stop()
+        if self._status is not None:
+            await self._status.stop()
         await self.drain()
         await self._archive.close()
 

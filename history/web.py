@@ -1,4 +1,4 @@
-"""The page at `/`, and its files under `/web/`."""
+"""The page at `/`, the operator's page at `/status` where that is switched on, and their files under `/web/`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from werkzeug.exceptions import NotFound
 # The page may run its own scripts, use its own styles and talk to this address, and nothing else; nobody may frame it.
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 INDEX: Final = "index.html"
+STATUS: Final = "status/index.html"
 # What a browser must be told, whatever the machine's own tables say.
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -29,8 +31,9 @@ TYPES: Final = {
 class Web:
     """Serves the files in a folder, and below, whose type is known; anything else is not there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, status_page: bool) -> None:
         self._folder = folder.resolve()
+        self._status_page = status_page
 
     def add_routes(self, app: Quart) -> None:
         """Add the routes to an app; HEAD comes with them."""
@@ -38,6 +41,12 @@ class Web:
         @app.get("/")
         async def get_index() -> Response:
             return await self._file(INDEX)
+
+        if self._status_page:
+
+            @app.get("/status")
+            async def get_status_page() -> Response:
+                return await self._file(STATUS)
 
         @app.get("/web/<path:file>")
         async def get_file(file: str) -> Response:

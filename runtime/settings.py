@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     archiver_password_file: Path | None = Field(None, description="`migrate` gives the archiver's role this password")
     history_password_file: Path | None = Field(None, description="`migrate` gives history's role this password")
     web_dir: Path | None = Field(None, description="folder of the page that history serves; none: no page")
+    status_page: bool = Field(False, description="the operator's page at /status; `up` switches it on")
+    cluster_file: Path | None = Field(None, description="cluster.json: which parts the operator's page asks")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     # Who may read and speak.

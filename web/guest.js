@@ -1,6 +1,6 @@
 /** Who is speaking: a guest, as `POST /guests` made it. Kept for this tab, so that a reload is still the same guest. */
 
-import { json, Problem, request } from "./http.js";
+import { json, Problem, request } from "./live-comments/http.js";
 
 const KEY = "livecomments.guest";
 const RENEW_BEFORE_MS = 30_000;
@@ -15,7 +15,7 @@ export class Guest {
 
   /** A new guest. Rejects with a `Problem`. */
   static async make(name) {
-    return new Guest(await fetchGuest(name));
+    return new Guest(await welcome(name));
   }
 
   /** The guest of this tab, null if there is none. */
@@ -39,7 +39,7 @@ export class Guest {
   /** The token; another one when this one is running out, or was not taken. Rejects with a `Problem`. */
   async token(renew = false) {
     if (renew || Date.now() > this.#kept.until - RENEW_BEFORE_MS) {
-      this.#renewing ??= fetchGuest(this.name)
+      this.#renewing ??= welcome(this.name)
         .then((kept) => {
           this.#kept = kept;
         })
@@ -51,12 +51,10 @@ export class Guest {
     return this.#kept.token;
   }
 
-  forget() {
-    keep(null);
-  }
 }
 
-async function fetchGuest(name) {
+/** A token for somebody of that name: `{token, userId, name, expiresInS}`. Rejects with a `Problem`. */
+export async function fetchGuest(name) {
   const response = await request("/guests", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -65,7 +63,11 @@ async function fetchGuest(name) {
     if (problem.code !== "not_found") throw problem;
     throw new Problem({ kind: "refused", code: "no_guests", detail: "This service takes no guests." });
   });
-  const guest = await json(response);
+  return json(response);
+}
+
+async function welcome(name) {
+  const guest = await fetchGuest(name);
   const kept = { ...guest, until: Date.now() + guest.expiresInS * 1000 };
   keep(kept);
   return kept;
@@ -73,9 +75,17 @@ async function fetchGuest(name) {
 
 function keep(kept) {
   try {
-    if (kept) sessionStorage.setItem(KEY, JSON.stringify(kept));
-    else sessionStorage.removeItem(KEY);
+    sessionStorage.setItem(KEY, JSON.stringify(kept));
   } catch {
     // Storage is switched off: the guest lasts as long as the page.
   }
+}
+
+const FIRST = ["Quick", "Sunny", "Brave", "Merry", "Clever", "Gentle", "Lucky", "Swift", "Calm", "Jolly"];
+const SECOND = ["Otter", "Robin", "Lynx", "Heron", "Badger", "Falcon", "Marten", "Puffin", "Fox", "Wren"];
+
+/** A name for somebody who has not chosen one yet. */
+export function anyName() {
+  const one = (list) => list[Math.floor(Math.random() * list.length)];
+  return `${one(FIRST)} ${one(SECOND)}`;
 }

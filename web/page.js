@@ -1,161 +1,153 @@
-/** The page: which video, who is watching, and the parts put together. */
+/** The page: which room, who is watching, and the parts put together. */
 
-import { LiveComments } from "./client.js";
-import { Composer } from "./composer.js";
-import { Guest } from "./guest.js";
-import { Problem } from "./http.js";
-import { Picture } from "./picture.js";
-import { View } from "./view.js";
+import { Crowd } from "./crowd.js";
+import { anyName, Guest } from "./guest.js";
+import { Problem } from "./live-comments/index.js";
+import { Player } from "./pictures/player.js";
+import { addressOf, pictureOf, ROOMS, roomOf } from "./rooms.js";
 
-const FIRST_VIDEO = "demo";
-const VIDEO_ID = /^[A-Za-z0-9_-]{1,64}$/;
-const COPIED_MS = 1_600;
-const SAMPLED_MS = 2_500; // the service says it every second, while it is so
+const GUEST_TRIES_MS = [0, 1_000, 3_000]; // waits before each; a service that is just starting is soon there
 
 const part = (id) => document.getElementById(id);
-const asked = new URLSearchParams(location.search).get("video") ?? FIRST_VIDEO;
-const video = VIDEO_ID.test(asked) ? asked : FIRST_VIDEO;
+const comments = part("comments");
+const player = new Player(part("picture"));
+const crowd = new Crowd();
+let room;
 
-const STATES = {
-  connecting: "connecting …",
-  live: "live",
-  away: "reconnecting …",
-  ended: "not connected",
-};
-
-let leave = () => {};
-let sampledTimer;
-
-function addressOf(id) {
-  return `${location.origin}${location.pathname}?video=${id}`;
+function showRoom(asked) {
+  room = roomOf(asked);
+  document.title = `${room.title} · Live comments`;
+  part("title").textContent = room.title;
+  part("about").textContent = room.about;
+  part("another").href = addressOf(room);
+  document.querySelector("[data-mood=moment]").textContent = room.moment;
+  part("watch").textContent = room.video;
+  part("viewers").hidden = true;
+  part("rooms").replaceChildren(...ROOMS.map(roomLink));
+  crowd.stop();
+  player.show(pictureOf(room));
+  comments.video = room.video;
 }
 
-function showPlayer() {
-  document.title = `${video} · Live comments`;
-  part("title").textContent = video;
-  part("another").href = addressOf(video);
-  part("copy").addEventListener("click", copyLink);
-  const picture = new Picture(part("picture"), video);
+function roomLink(one) {
+  const link = document.createElement("a");
+  link.href = addressOf(one);
+  link.textContent = one.title;
+  if (one.video === room.video) link.setAttribute("aria-current", "page");
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.pushState(null, "", addressOf(one));
+    showRoom(one.video);
+    part("rooms").querySelector("[aria-current]").focus();
+  });
+  return link;
+}
+
+function setUpPlayer() {
   const play = part("play");
   const set = (playing) => {
-    picture.playing = playing;
+    player.playing = playing;
     play.classList.toggle("playing", playing);
     play.setAttribute("aria-label", playing ? "Pause" : "Play");
   };
-  play.addEventListener("click", () => set(!picture.playing));
+  play.addEventListener("click", () => set(!player.playing));
   set(!matchMedia("(prefers-reduced-motion: reduce)").matches);
   setInterval(() => {
-    const seconds = Math.floor(picture.seconds);
+    const seconds = Math.floor(player.seconds);
     part("elapsed").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }, 500);
+  part("lay-over").addEventListener("click", () => {
+    const over = comments.toggleAttribute("overlay");
+    part("main").classList.toggle("laid-over", over);
+    part("lay-over").setAttribute("aria-pressed", String(over));
+  });
 }
 
-async function copyLink() {
-  const copy = part("copy");
-  const said = copy.textContent;
-  try {
-    await navigator.clipboard.writeText(addressOf(video));
-    copy.textContent = "Copied";
-  } catch {
-    copy.textContent = "Could not copy";
+/** Become a guest: the one of this tab, or a new one of some name. Where guests are not taken, there is the cookie. */
+async function enter() {
+  let guest = Guest.restore();
+  for (const waitMs of GUEST_TRIES_MS) {
+    if (guest) break;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    try {
+      guest = await Guest.make(anyName());
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.kind === "refused") break;
+    }
   }
-  setTimeout(() => {
-    copy.textContent = said;
-  }, COPIED_MS);
+  if (guest) beGuest(guest);
+  else comments.token = null;
+  part("me").hidden = !guest;
+  showRoom(new URLSearchParams(location.search).get("video"));
 }
 
-/** Ask for a video and a name. */
-function ask(name, refused = "") {
-  part("room").hidden = true;
-  part("state").hidden = true;
-  part("join").hidden = false;
-  part("video").value = video;
-  part("name").value = name;
-  part("refused").textContent = refused;
-  part("name").focus();
+function beGuest(guest) {
+  comments.me = guest;
+  comments.token = (renew) => guest.token(renew);
+  part("name").textContent = guest.name;
 }
 
-async function join(event) {
-  event.preventDefault();
-  const [chosen, name] = [part("video").value.trim(), part("name").value.trim()];
-  part("enter").disabled = true;
+function askName(asking) {
+  part("rename").hidden = !asking;
+  part("known").hidden = asking;
   part("refused").textContent = "";
+  part("new-name").value = part("name").textContent;
+  if (asking) part("new-name").select();
+  else part("change").focus();
+}
+
+async function rename(event) {
+  event.preventDefault();
   try {
-    const known = Guest.restore();
-    const guest = known?.name === name ? known : await Guest.make(name);
-    leave();
-    if (chosen === video) enter(guest);
-    else location.assign(addressOf(chosen));
+    beGuest(await Guest.make(part("new-name").value.trim()));
+    askName(false);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     part("refused").textContent = problem.message;
-  } finally {
-    part("enter").disabled = false;
   }
 }
 
-function enter(guest) {
-  const client = new LiveComments({
-    video,
-    token: (renew) => guest.token(renew),
-    userId: () => guest.userId,
+function setUpCrowd() {
+  const moods = document.querySelectorAll("[data-mood]");
+  for (const button of moods) {
+    button.addEventListener("click", () => crowd.start(button.dataset.mood, room));
+  }
+  part("stop-crowd").addEventListener("click", () => {
+    crowd.stop();
+    moods[0].focus();
   });
-  const view = new View(client, guest, {
-    scroller: part("scroller"),
-    list: part("list"),
-    newer: part("newer"),
-    note: part("note"),
+  crowd.addEventListener("moment", () => player.moment());
+  crowd.addEventListener("refused", () => {
+    part("crowd-state").textContent = crowd.problem.message;
   });
-  const composer = new Composer(
-    { form: part("composer"), field: part("message"), left: part("left"), send: part("send") },
-    {
-      mayPost: () => !client.outbox.full,
-      post: (text) => {
-        client.post(text);
-        view.follow();
-      },
-    },
-  );
-  client.addEventListener("change", () => composer.update());
-  client.addEventListener("state", () => showState(client));
-  client.addEventListener("sampled", () => showSampled(client));
-  client.addEventListener("viewers", () => {
-    part("viewers").hidden = false;
-    part("viewer-count").textContent = client.viewers.toLocaleString();
+  crowd.addEventListener("change", () => {
+    const { mood, rate, secondsLeft } = crowd;
+    for (const button of moods) button.setAttribute("aria-pressed", String(button.dataset.mood === mood));
+    part("stop-crowd").hidden = mood === null;
+    const left = `${Math.floor(secondsLeft / 60)}:${String(secondsLeft % 60).padStart(2, "0")}`;
+    part("crowd-state").textContent = mood
+      ? `${Math.round(rate)} comments a second, for another ${left}`
+      : "Made-up people, who leave by themselves.";
   });
-  leave = () => {
-    client.stop();
-    view.close();
-    composer.close();
-  };
-  part("join").hidden = true;
-  part("room").hidden = false;
-  part("me").textContent = guest.name;
-  showState(client);
-  if (matchMedia("(pointer: fine)").matches) composer.focus(); // elsewhere that would bring up a keyboard
-  client.start();
 }
 
-/** More comments come than anybody can read: say how many of them are shown, for as long as that is so. */
-function showSampled({ sampled: { shown, of }, state }) {
-  if (state !== "live") return;
-  clearTimeout(sampledTimer);
-  part("state").textContent = `live · ${shown.toLocaleString()} of ${of.toLocaleString()} shown`;
-  sampledTimer = setTimeout(() => {
-    if (part("state").classList.contains("live")) part("state").textContent = STATES.live;
-  }, SAMPLED_MS);
+/** The operator's page is there where it is switched on, which nobody but the service knows. */
+async function offerStatus() {
+  const answer = await fetch("/status.json", { method: "HEAD" }).catch(() => null);
+  part("status").hidden = !answer?.ok;
 }
 
-function showState({ state, problem }) {
-  const shown = part("state");
-  shown.hidden = false;
-  shown.className = `state ${state}`;
-  shown.textContent = problem ? problem.message : STATES[state];
-}
-
-showPlayer();
-part("join").addEventListener("submit", join);
-part("change").addEventListener("click", () => ask(part("me").textContent));
-const guest = Guest.restore();
-if (guest) enter(guest);
-else ask("");
+comments.addEventListener("viewers", () => {
+  part("viewers").hidden = comments.viewers === null;
+  part("viewer-count").textContent = comments.viewers?.toLocaleString() ?? "";
+});
+addEventListener("popstate", () => showRoom(new URLSearchParams(location.search).get("video")));
+part("change").addEventListener("click", () => askName(true));
+part("keep").addEventListener("click", () => askName(false));
+part("rename").addEventListener("submit", rename);
+setUpPlayer();
+setUpCrowd();
+enter();
+offerStatus();

@@ -18,14 +18,14 @@ export function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const end = (settle, value) => {
       clearTimeout(timer);
-      removeEventListener("online", done);
+      globalThis.removeEventListener?.("online", done);
       signal.removeEventListener("abort", aborted);
       settle(value);
     };
     const done = () => end(resolve);
     const aborted = () => end(reject, signal.reason);
     const timer = setTimeout(done, ms);
-    addEventListener("online", done);
+    globalThis.addEventListener?.("online", done);
     signal.addEventListener("abort", aborted);
     if (signal.aborted) aborted();
   });

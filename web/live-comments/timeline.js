@@ -39,13 +39,36 @@ export class Timeline {
     return true;
   }
 
+  /** Take comments, in order, that the stream left out and that belong somewhere among those that are here. */
+  insert(found) {
+    const tailFrom = this.#tail?.[0]?.number ?? Number.POSITIVE_INFINITY;
+    const oldest = this.comments[0]?.number ?? 0;
+    const into = (list, some) => {
+      const known = new Set(list.map(({ number }) => number));
+      const merged = [...list, ...some.filter(({ number }) => !known.has(number))];
+      return merged.sort((one, other) => one.number - other.number);
+    };
+    const before = this.comments.length;
+    this.comments = into(
+      this.comments,
+      found.filter(({ number }) => number < tailFrom && (number > oldest || this.complete)),
+    );
+    if (this.held) this.unread += this.comments.length - before;
+    if (this.#tail) this.#tail = into(this.#tail, found.filter(({ number }) => number > tailFrom));
+    this.newest = Math.max(this.newest, found.at(-1)?.number ?? 0);
+    if (this.held) this.#moveToTail();
+    while (this.comments.length > KEPT_AT_MOST) this.#forgetOldest();
+    this.#boundTail();
+  }
+
   /** Take an older page, oldest first. The newest comments make room for it. */
   prepend(page, complete) {
     const first = this.comments[0]?.number ?? Number.POSITIVE_INFINITY;
     this.comments = [...page.filter((comment) => comment.number < first), ...this.comments];
     this.complete = complete;
-    const tooMany = this.comments.splice(KEPT_AT_MOST);
-    if (tooMany.length > 0) this.#tail = [...tooMany, ...(this.#tail ?? [])];
+    // Who has gone back to the newest meanwhile follows those: nothing new may wait in the tail then.
+    while (!this.held && this.comments.length > KEPT_AT_MOST) this.#forgetOldest();
+    this.#moveToTail();
     this.#boundTail();
   }
 
@@ -74,6 +97,19 @@ export class Timeline {
     return true;
   }
 
+  /** Begin again with the newest page: so much was missed that what was here before is history. */
+  restart(page, complete) {
+    const first = page[0]?.number ?? 0;
+    if (this.held) {
+      this.hole(first - 1);
+      for (const comment of page) this.append(comment);
+    } else {
+      this.comments = [];
+      this.missing = 0;
+      this.fill(page, complete);
+    }
+  }
+
   /** Go back to the newest comments. */
   release() {
     this.held = false;
@@ -97,6 +133,11 @@ export class Timeline {
   #forgetOldest() {
     this.comments.shift();
     this.complete = false;
+  }
+
+  #moveToTail() {
+    const tooMany = this.comments.splice(KEPT_AT_MOST);
+    if (tooMany.length > 0) this.#tail = [...tooMany, ...(this.#tail ?? [])];
   }
 
   #boundTail() {

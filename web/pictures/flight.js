@@ -1,18 +1,16 @@
-/**
- * The moving picture that stands in for the video: a night flight over hills, made from the video's id. Its own clock
- * stops while nobody can see it, and those who asked for less motion get it as a still.
- */
+/** A night flight over hills, made from the room's id. Its moment is a shower of shooting stars. */
 
-const FRAME_MS = 1000 / 24;
-const WIDTH = 960;
-const HEIGHT = 540;
+import { seedOf, sequence } from "./chance.js";
+import { HEIGHT, WIDTH } from "./player.js";
+
 const STARS = 140;
 const RANGES = 5;
 const CURTAINS = 3;
 const COLUMN = 6;
+const SHOWER = 26; // shooting stars
+const SHOWER_S = 14;
 
-export class Picture {
-  #canvas;
+export class Flight {
   #pen;
   #seed;
   #hue;
@@ -20,54 +18,34 @@ export class Picture {
   #sky;
   #moon;
   #curtains;
-  #seconds = 40;
-  #last = 0;
-  #playing = false;
-  #visible = true;
+  #shower = [];
+  #seconds = 0;
 
-  constructor(canvas, video) {
-    canvas.width = WIDTH;
-    canvas.height = HEIGHT;
-    this.#canvas = canvas;
-    this.#pen = canvas.getContext("2d", { alpha: false });
-    this.#seed = [...video].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0, 7);
+  constructor(room) {
+    this.#seed = seedOf(room);
     this.#hue = 200 + (this.#seed % 110);
-    this.#makeSky();
-    new IntersectionObserver(([entry]) => {
-      this.#visible = entry.isIntersecting;
-      this.#go();
-    }).observe(canvas);
-    this.#draw();
   }
 
-  get playing() {
-    return this.#playing;
+  draw(pen, seconds) {
+    this.#pen = pen;
+    this.#seconds = seconds;
+    if (!this.#sky) this.#makeSky();
+    pen.fillStyle = this.#sky;
+    pen.fillRect(0, 0, WIDTH, HEIGHT);
+    this.#drawStars();
+    this.#drawAurora();
+    this.#drawShower();
+    this.#drawMoon();
+    for (let range = 0; range < RANGES; range += 1) this.#drawHills(range);
   }
 
-  set playing(playing) {
-    this.#playing = playing;
-    this.#go();
-  }
-
-  /** Seconds that have been played. */
-  get seconds() {
-    return this.#seconds - 40;
-  }
-
-  #go() {
-    if (!this.#playing || !this.#visible) return;
-    this.#last = performance.now();
-    requestAnimationFrame((now) => this.#frame(now));
-  }
-
-  #frame(now) {
-    if (!this.#playing || !this.#visible) return;
-    if (now - this.#last >= FRAME_MS - 2) {
-      this.#seconds += Math.min(now - this.#last, 100) / 1000;
-      this.#last = now;
-      this.#draw();
-    }
-    requestAnimationFrame((next) => this.#frame(next));
+  moment(seconds) {
+    this.#shower = Array.from({ length: SHOWER }, () => ({
+      from: seconds + Math.random() ** 1.5 * SHOWER_S,
+      x: Math.random() * WIDTH * 1.2,
+      y: Math.random() * HEIGHT * 0.35,
+      length: 90 + Math.random() * 150,
+    }));
   }
 
   #makeSky() {
@@ -85,16 +63,6 @@ export class Picture {
     this.#sky.addColorStop(0.45, `hsl(${this.#hue + 18} 50% 22%)`);
     this.#sky.addColorStop(0.72, `hsl(${this.#hue + 60} 48% 44%)`);
     this.#sky.addColorStop(0.86, `hsl(${this.#hue + 105} 74% 64%)`);
-  }
-
-  #draw() {
-    const pen = this.#pen;
-    pen.fillStyle = this.#sky;
-    pen.fillRect(0, 0, WIDTH, HEIGHT);
-    this.#drawStars();
-    this.#drawAurora();
-    this.#drawMoon();
-    for (let range = 0; range < RANGES; range += 1) this.#drawHills(range);
   }
 
   #drawStars() {
@@ -123,6 +91,26 @@ export class Picture {
     });
     pen.globalAlpha = 1;
     pen.globalCompositeOperation = "source-over";
+  }
+
+  #drawShower() {
+    const pen = this.#pen;
+    pen.lineCap = "round";
+    for (const { from, x, y, length } of this.#shower) {
+      const age = this.#seconds - from;
+      if (age < 0 || age > 1.1) continue;
+      const [headX, headY] = [x - age * 520, y + age * 240];
+      const tail = Math.min(age * 2.5, 1) * length;
+      const light = pen.createLinearGradient(headX, headY, headX + tail, headY - tail * 0.46);
+      light.addColorStop(0, `hsl(48 100% 92% / ${1 - age / 1.1})`);
+      light.addColorStop(1, "hsl(48 100% 92% / 0)");
+      pen.strokeStyle = light;
+      pen.lineWidth = 2.4;
+      pen.beginPath();
+      pen.moveTo(headX, headY);
+      pen.lineTo(headX + tail, headY - tail * 0.46);
+      pen.stroke();
+    }
   }
 
   #drawMoon() {
@@ -200,15 +188,4 @@ function scatter(whole, seed) {
   let hash = Math.imul(whole ^ Math.imul(seed, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) / 2147483648 - 1;
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-function sequence(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -21,9 +21,10 @@ const KINDS = new Map([
 ]);
 
 export class Problem extends Error {
-  /** @param {{kind: string, code: string, detail: string, retryAfterMs?: number}} what */
-  constructor({ kind, code, detail, retryAfterMs = 0 }) {
-    super(detail);
+  /** @param {{kind: string, code: string, detail: string, retryAfterMs?: number, cause?: unknown}} what */
+  constructor({ kind, code, detail, retryAfterMs = 0, cause }) {
+    super(detail, { cause });
+    this.name = "Problem";
     this.kind = kind;
     this.code = code;
     this.retryAfterMs = retryAfterMs;
@@ -43,14 +44,14 @@ export async function request(url, { token, signal, withinMs = ANSWER_WITHIN_MS,
   let response;
   try {
     response = await fetch(url, {
+      cache: "no-store",
       ...init,
       headers: { ...headers, ...authorization },
-      cache: "no-store",
       signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
     });
-  } catch {
+  } catch (cause) {
     signal?.throwIfAborted();
-    throw new Problem(AWAY);
+    throw new Problem({ ...AWAY, cause });
   } finally {
     clearTimeout(timer);
   }
@@ -62,8 +63,8 @@ export async function request(url, { token, signal, withinMs = ANSWER_WITHIN_MS,
 export async function json(response) {
   try {
     return await response.json();
-  } catch {
-    throw new Problem(AWAY);
+  } catch (cause) {
+    throw new Problem({ ...AWAY, cause });
   }
 }
 

@@ -1,0 +1,65 @@
+/**
+ * What a screen reader hears: politely, and never more than one sentence in `EVERY_MS`. A quiet chat is read out comment
+ * by comment, a lively one as "12 new comments".
+ */
+
+const EVERY_MS = 4_000;
+const READ_OUT_AT_MOST = 2; // comments in that time
+const TEXT_AT_MOST = 160; // characters
+
+export class Announcer {
+  #region;
+  #words;
+  #comments = [];
+  #count = 0;
+  #notices = [];
+  #timer;
+  #saidMs = Number.NEGATIVE_INFINITY;
+
+  /** @param {HTMLElement} region  with `aria-live="polite"` */
+  constructor(region, words) {
+    this.#region = region;
+    this.#words = words;
+  }
+
+  /** Comments by others have come. */
+  arrived(comments) {
+    this.#count += comments.length;
+    this.#comments = [...this.#comments, ...comments].slice(0, READ_OUT_AT_MOST + 1);
+    this.#soon();
+  }
+
+  /** Something about the viewer's own comments, or the connection. */
+  notice(text) {
+    this.#notices = [text];
+    this.#soon();
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#region.textContent = "";
+  }
+
+  #soon() {
+    this.#timer ??= setTimeout(() => this.#say(), Math.max(this.#saidMs + EVERY_MS - performance.now(), 0));
+  }
+
+  #say() {
+    this.#timer = undefined;
+    this.#saidMs = performance.now();
+    const words = this.#words();
+    const said = [...this.#notices];
+    if (this.#count > READ_OUT_AT_MOST) said.push(words.newComments(this.#count));
+    else said.push(...this.#comments.map(({ name, userId, message }) => words.readOut(name ?? userId, shortened(message))));
+    this.#region.textContent = said.join(" ");
+    this.#comments = [];
+    this.#notices = [];
+    this.#count = 0;
+  }
+}
+
+function shortened(text) {
+  const characters = [...text];
+  return characters.length > TEXT_AT_MOST ? `${characters.slice(0, TEXT_AT_MOST).join("")} …` : text;
+}

@@ -1,0 +1,271 @@
+/**
+ * The comments in the document: a window of at most `SHOWN_AT_MOST` rows onto the timeline, and below it what is on its
+ * way out. It follows the newest, and stays where it is while somebody reads further up.
+ *
+ * Nothing that is on screen ever jumps. Rows are added below and scrolled into view; those at the top are taken away
+ * many at once, in a frame in which nothing is added, so that what is seen stays where it is.
+ */
+
+import { commentRow, entryRow, foldLong } from "./row.js";
+import { Pace } from "./pace.js";
+
+const SHOWN_AT_MOST = 200; // rows, those on their way out included
+const TRIMMED_TO = 150;
+const STEP = 50; // rows that come in at the top or the bottom when the reader gets there
+const NEAR_PX = 400;
+const AT_END_PX = 40;
+const MOVED_PX = 4; // upwards, and somebody has scrolled
+const LIVELY_PER_S = 8; // comments a second; faster ones do not each come in with a movement of their own
+const POLLED_SPREAD_MS = 2_000;
+
+export class CommentList {
+  #client;
+  #scroller;
+  #list;
+  #does;
+  #words;
+  #rows = new Map(); // key: {row, what it was drawn of}
+  #pace = new Pace();
+  #seen = 0; // the newest number that has been taken note of
+  #following = true;
+  #first = 0; // number of the first comment in the window
+  #end = 0; // number of the last one, while somebody reads further up
+  #top = 0; // where the scroller was put last
+  #arrivals = []; // times of comments, over the last second
+  #frame = 0;
+  #open = new AbortController();
+  #resized;
+
+  /**
+   * @param {import("./client.js").LiveComments} client
+   * @param {{scroller: HTMLElement, list: HTMLElement}} parts
+   * @param {{drawn: Function, arrived: Function, again: Function, edit: Function, discard: Function, me: Function}} does
+   */
+  constructor(client, { scroller, list }, words, does) {
+    this.#client = client;
+    this.#scroller = scroller;
+    this.#list = list;
+    this.#words = words;
+    this.#does = does;
+    const { signal } = this.#open;
+    client.addEventListener("change", () => this.#soon(), { signal });
+    scroller.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
+    this.#resized = new ResizeObserver(() => this.#following && this.#toEnd());
+    this.#resized.observe(scroller);
+    this.#soon();
+  }
+
+  /** Whether the newest comments are in view. */
+  get following() {
+    return this.#following;
+  }
+
+  /** Whether there is nothing older than what is shown. */
+  get atBeginning() {
+    const { timeline } = this.#client;
+    return timeline.complete && (timeline.comments[0]?.number ?? 0) >= this.#first;
+  }
+
+  get isEmpty() {
+    return this.#rows.size === 0;
+  }
+
+  /** Leave the elements to another list. */
+  close() {
+    this.#open.abort();
+    this.#resized.disconnect();
+    cancelAnimationFrame(this.#frame);
+    this.#list.replaceChildren();
+  }
+
+  /** Show the newest comments, and go on doing so. */
+  follow() {
+    this.#following = true;
+    this.#client.resume();
+    this.#pace.flush(this.#client.timeline.newest);
+    this.#draw();
+  }
+
+  #soon() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (!this.#open.signal.aborted) this.#draw();
+    });
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const below = scrollHeight - clientHeight - scrollTop;
+    const { comments } = this.#client.timeline;
+    const last = comments.at(-1)?.number ?? 0;
+    if (this.#following && scrollTop < this.#top - MOVED_PX && below > MOVED_PX) {
+      this.#hold();
+    } else if (!this.#following && below < AT_END_PX && scrollTop >= this.#top && this.#end >= last) {
+      this.follow();
+    } else if (!this.#following && below < NEAR_PX && this.#end < last) {
+      const at = comments.findIndex((comment) => comment.number > this.#end);
+      this.#end = comments[Math.min(at + STEP, comments.length) - 1].number;
+      this.#first = this.#startOf(comments);
+      this.#draw();
+    }
+    this.#top = scrollTop;
+    if (!this.#following && scrollTop < NEAR_PX) this.#reachUp();
+  }
+
+  #hold() {
+    const { timeline } = this.#client;
+    this.#following = false;
+    this.#end = this.#pace.upTo(performance.now());
+    this.#client.hold();
+    timeline.unread = timeline.comments.filter(({ number }) => number > this.#end).length;
+    this.#draw();
+  }
+
+  /** Bring in older comments at the top, and let go of as many at the bottom. */
+  async #reachUp() {
+    const { timeline } = this.#client;
+    if (timeline.comments[0]?.number >= this.#first && !(await this.#client.older())) return;
+    if (this.#following) return;
+    const { comments } = timeline;
+    const first = Math.max(comments.findIndex(({ number }) => number >= this.#first) - STEP, 0);
+    const end = Math.min(first + SHOWN_AT_MOST, comments.length);
+    this.#first = comments[first].number;
+    this.#end = Math.min(this.#end, comments[end - 1].number);
+    this.#draw();
+  }
+
+  /** The first number of a window that ends at `#end`. */
+  #startOf(comments) {
+    const end = comments.findLastIndex(({ number }) => number <= this.#end) + 1;
+    return Math.max(this.#first, comments[Math.max(end - SHOWN_AT_MOST, 0)]?.number ?? 0);
+  }
+
+  /** Take note of comments that have arrived since the last drawing. */
+  #note(now) {
+    const { timeline, outbox, userId, polling, state } = this.#client;
+    if (timeline.newest === this.#seen) return;
+    const at = timeline.comments.findIndex(({ number }) => number > this.#seen);
+    const come = at < 0 ? [] : timeline.comments.slice(at);
+    this.#seen = timeline.newest;
+    const own = come.some((comment) => comment.userId === userId) || outbox.entries.some(({ guess }) => guess);
+    // What comes before the stream is live is what was said meanwhile.
+    const live = state === "live" && document.visibilityState !== "hidden";
+    if (live && this.#following && !own) {
+      this.#pace.arrived(come.map(({ number }) => number), now, polling ? POLLED_SPREAD_MS : undefined);
+    } else {
+      this.#pace.flush(timeline.newest);
+    }
+    this.#arrivals = [...this.#arrivals.filter((time) => time > now - 1000), ...come.map(() => now)].slice(-100);
+    this.#list.classList.toggle("lively", this.#arrivals.length > LIVELY_PER_S);
+    const others = come.filter((comment) => comment.userId !== userId && !comment.deleted);
+    if (live && others.length > 0 && this.#following) this.#does.arrived(others);
+  }
+
+  #draw() {
+    const now = performance.now();
+    this.#note(now);
+    if (this.#following) this.#drawNewest(this.#pace.upTo(now));
+    else this.#drawReading();
+    if (this.#pace.waiting > 0 && this.#following) this.#soon();
+    this.#does.drawn();
+  }
+
+  #drawNewest(upTo) {
+    const { timeline, outbox } = this.#client;
+    const { comments } = timeline;
+    const pending = outbox.shown;
+    const end = comments.findLastIndex(({ number }) => number <= upTo) + 1;
+    let first = Math.max(comments.findIndex(({ number }) => number >= this.#first), 0);
+    if (end - first + pending.length > SHOWN_AT_MOST) {
+      first = Math.max(end + pending.length - TRIMMED_TO, 0);
+      this.#first = comments[first]?.number ?? 0;
+      // The rows of the frame before, less the first ones: what is new comes in the next frame.
+      if (this.#trim()) {
+        this.#soon();
+        return;
+      }
+    }
+    this.#first = comments[first]?.number ?? 0;
+    if (this.#arrange(comments.slice(first, end), pending)) this.#toEnd();
+  }
+
+  /** Take away the rows before the window, leaving the rest where it is. False: there is no rest. */
+  #trim() {
+    const height = this.#scroller.scrollHeight;
+    let removed = 0;
+    for (const [key, { row, what }] of this.#rows) {
+      if (!(what.number < this.#first)) continue;
+      row.remove();
+      this.#rows.delete(key);
+      removed += 1;
+    }
+    if (this.#rows.size === 0) return false;
+    if (removed > 0) this.#moveTo(this.#scroller.scrollTop - (height - this.#scroller.scrollHeight));
+    return removed > 0;
+  }
+
+  #drawReading() {
+    const { timeline, outbox } = this.#client;
+    const { comments } = timeline;
+    const window = comments.filter(({ number }) => number >= this.#first && number <= this.#end);
+    const atEnd = window.at(-1) === comments.at(-1);
+    const anchor = this.#anchor();
+    this.#arrange(window, atEnd ? outbox.shown : []);
+    if (anchor) this.#moveTo(anchor.row.offsetTop - anchor.fromTop);
+  }
+
+  /** Make the rows those of the comments and entries. Returns whether anything changed. */
+  #arrange(comments, pending) {
+    const wanted = new Map();
+    for (const comment of comments) wanted.set(comment.id, comment);
+    for (const entry of pending) wanted.set(entry.key, `${entry.state} ${entry.problem?.code}`);
+    let changed = false;
+    for (const [key, { row }] of this.#rows) {
+      if (wanted.has(key)) continue;
+      if (row.contains(row.getRootNode().activeElement)) this.#scroller.focus({ preventScroll: true });
+      row.remove();
+      this.#rows.delete(key);
+      changed = true;
+    }
+    let next = this.#list.firstElementChild;
+    for (const [key, what] of wanted) {
+      const drawn = this.#rows.get(key);
+      if (drawn?.what === what) {
+        if (drawn.row === next) next = next.nextElementSibling;
+        else this.#list.insertBefore(drawn.row, next);
+        continue;
+      }
+      if (drawn?.row === next) next = next.nextElementSibling;
+      drawn?.row.remove();
+      const row = typeof what === "string" ? this.#entryRow(key, pending) : commentRow(what, this.#words);
+      this.#list.insertBefore(row, next);
+      this.#rows.set(key, { row, what });
+      changed = true;
+    }
+    if (changed) foldLong(this.#list, this.#words);
+    return changed;
+  }
+
+  #entryRow(key, pending) {
+    const entry = pending.find((one) => one.key === key);
+    return entryRow(entry, this.#does.me(), this.#words, this.#does);
+  }
+
+  /** The first row that can be seen, and how far it is from the top: it is to stay there. */
+  #anchor() {
+    const { scrollTop } = this.#scroller;
+    for (const row of this.#list.children) {
+      if (row.offsetTop + row.offsetHeight > scrollTop) return { row, fromTop: row.offsetTop - scrollTop };
+    }
+    return null;
+  }
+
+  #toEnd() {
+    this.#moveTo(this.#scroller.scrollHeight);
+  }
+
+  #moveTo(top) {
+    this.#scroller.scrollTop = top;
+    this.#top = this.#scroller.scrollTop;
+  }
+}

@@ -1,0 +1,73 @@
+/** The service, as far as one video goes: its addresses, each asked with the token, and once more with another one. */
+
+import { Credentials } from "./credentials.js";
+import { json, request } from "./http.js";
+
+export const PAGE_AT_MOST = 100; // comments
+
+export class Service {
+  credentials;
+  #src;
+  #video;
+  #signal;
+
+  /**
+   * @param {{video: string, src: string, token: Function | null, signal: AbortSignal}} options  `src` is the address
+   *   below which `/comments/…` is; empty for this page's own
+   */
+  constructor({ video, src, token, signal }) {
+    this.credentials = new Credentials(token);
+    this.#src = src.replace(/\/+$/, "");
+    this.#video = `/comments/${encodeURIComponent(video)}`;
+    this.#signal = signal;
+  }
+
+  /** A page of history, oldest first, whichever way it was asked for. */
+  async page({ limit, cursor, sort = "desc" }) {
+    const query = new URLSearchParams({ limit: String(limit), sort });
+    if (cursor !== undefined) query.set("cursor", String(cursor));
+    const page = await json(await this.#send(`${this.#video}?${query}`));
+    const comments = page.comments.map(numbered);
+    return { comments: sort === "desc" ? comments.reverse() : comments, nextCursor: page.nextCursor };
+  }
+
+  /** The stream from a position on. `signal` ends it. */
+  stream(position, { signal, withinMs }) {
+    return this.#send(`${this.#video}/stream`, {
+      headers: { Accept: "text/event-stream", "Last-Event-ID": position },
+      withinMs,
+      signal: AbortSignal.any([signal, this.#signal]),
+    });
+  }
+
+  /** The newest comments, oldest first, and how many watch. */
+  async snapshot(url = `${this.#video}/snapshot`) {
+    const { comments, viewers } = await json(await this.#send(url, { cache: "no-cache" })); // 304 where nothing is new
+    return { comments: comments.map(numbered), viewers };
+  }
+
+  /** Post a comment; a repeat with the same key is the same comment. Returns its id. */
+  async post(message, key) {
+    const response = await this.#send(this.#video, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+      body: JSON.stringify({ message }),
+    });
+    return (await json(response)).commentId;
+  }
+
+  async #send(path, init = {}) {
+    const asked = { signal: this.#signal, ...init };
+    const token = await this.credentials.token();
+    try {
+      return await request(this.#src + path, { ...asked, token });
+    } catch (problem) {
+      if (problem.kind !== "token" || !(await this.credentials.renew(token))) throw problem;
+    }
+    return request(this.#src + path, { ...asked, token: await this.credentials.token() });
+  }
+}
+
+function numbered(comment) {
+  return { ...comment, number: Number(comment.id) };
+}
