@@ -44,6 +44,7 @@ class Admission:
         self._draining = False
         self._loop = asyncio.get_running_loop()
         self._on_the_way: dict[Viewer, asyncio.Task[None]] = {}
+        self._on_gone = self._left  # one object for all of them
         self._emptied = asyncio.Event()  # set when the last viewer has gone
 
     def admit(self, viewer: Viewer, video: str, position: Position) -> None:
@@ -54,7 +55,7 @@ class Admission:
         self.limits.take(viewer.address, viewer.identity)
         self.viewers[viewer] = None
         VIEWERS.set(len(self.viewers))
-        viewer.when_gone(self._left)
+        viewer.when_gone(self._on_gone)
         if self._draining:
             self._send_away(viewer, "drain", _between(RETRY_MS))
             return

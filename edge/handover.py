@@ -10,10 +10,11 @@ The server offers this as an ASGI extension. A server that does not offer it get
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable
 from typing import Any, Final, cast
+
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from edge.viewer import HIGH_WATER_BYTES, LOW_WATER_BYTES, SEND_BUFFER_BYTES, Viewer
 from runtime.http import HttpProtocol
@@ -35,6 +36,16 @@ HEAD: Final = (
 # A viewer that vanished without a word acknowledges no heartbeat; by itself the kernel would wait a quarter of an hour.
 UNACKNOWLEDGED_MS: Final = 45_000
 
+# Of the listening socket: each connection has them from it. Setting them on a viewer's own would cost it an object.
+SOCKET_OPTIONS: Final = (
+    (socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES),
+    *(
+        ((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS),)
+        if hasattr(socket, "TCP_USER_TIMEOUT")
+        else ()
+    ),
+)
+
 HandOver = Callable[["HandedOverViewer"], bool]
 
 
@@ -52,12 +63,6 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
         """Make the transport this viewer's own, and answer its request."""
         self._transport = transport
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES, low=LOW_WATER_BYTES)
-        raw = transport.get_extra_info("socket")
-        if raw is not None:
-            with contextlib.suppress(OSError):
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-                if hasattr(socket, "TCP_USER_TIMEOUT"):
-                    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
         transport.set_protocol(self)
         transport.write(HEAD)
 
@@ -94,8 +99,29 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
         self.gone()
 
 
+class _WithoutSocket:
+    """A transport that does not give its socket away, so that uvicorn asks it for the addresses alone.
+
+    uvloop keeps what stands for the socket, with both addresses, for as long as the connection: 400 bytes a viewer.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default if name == "socket" else self._transport.get_extra_info(name, default)
+
+
 class HandoverProtocol(HttpProtocol):
     """The HTTP protocol, which lets the application take a connection over."""
+
+    socket_options = SOCKET_OPTIONS
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin (called by the transport)."""
+        super().connection_made(cast("asyncio.Transport", _WithoutSocket(transport)))
+        self.transport = transport
+        self.flow = FlowControl(transport)
 
     def on_message_begin(self) -> None:
         """Offer the extension with every request."""

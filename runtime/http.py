@@ -6,7 +6,7 @@ uvicorn has neither: a client that sends a head byte by byte, or nothing at all,
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -27,6 +27,7 @@ class HttpConfig(uvicorn.Config):
 class HttpProtocol(HttpToolsProtocol):
     """A connection of which each request's head must come whole, in time and within bounds."""
 
+    socket_options: ClassVar[tuple[tuple[int, int, int], ...]] = ()  # of the listening socket; connections inherit them
     config: HttpConfig
     _head_due: asyncio.TimerHandle | None = None
     _head_begun = False
