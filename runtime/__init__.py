@@ -12,6 +12,8 @@
 | `cancelling.py` | ending a task that lives in a loop |
 | `logs.py` | structured logs without tokens or texts |
 | `metrics.py` | a comment's milestones, counted |
+| `exchange.py` | a request and its answer, of whichever framework |
+| `hot_route.py` | routes that are asked so often that Quart's way to them costs too much |
 | `http.py` | HTTP: how large a request's head may be, and how long it may take |
 | `lean.py` | libraries, without what these load for uses that no part makes of them |
 | `service.py` | a Quart app on uvicorn and uvloop: problems, health, metrics, starting and stopping |

@@ -18,7 +18,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Fields(Protocol):
-    """The headers or the cookies of a request, of whichever library."""
+    """The headers or the cookies of a request, of whichever library. Headers are asked for in lower case."""
 
     def get(self, key: str, /) -> str | None:
         """Return a field's value, None when the request has none."""
@@ -58,7 +58,7 @@ class Credentials:
         return identity
 
     def _identity(self, method: str, headers: Fields, cookies: Fields) -> Identity | None:
-        authorization = headers.get("Authorization")
+        authorization = headers.get("authorization")
         if authorization is not None:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() != "bearer":
@@ -71,11 +71,11 @@ class Credentials:
         return self._tokens.check(cookie)
 
     def _check_origin(self, method: str, headers: Fields) -> None:
-        origin = headers.get("Origin")
+        origin = headers.get("origin")
         if origin is not None and origin not in self._origins:
             raise Refused("foreign_origin")
         if method in _SAFE_METHODS:
-            if headers.get("Sec-Fetch-Site") == "cross-site" and origin is None:
+            if headers.get("sec-fetch-site") == "cross-site" and origin is None:
                 raise Refused("foreign_origin")
         elif origin is None:
             raise Refused("foreign_origin")

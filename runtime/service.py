@@ -89,8 +89,8 @@ def make_app(name: str) -> Quart:
     async def finish(response: Response) -> Response:
         code = response.headers.pop("Livecomments-Problem", "")
         count_answer(request.url_rule.rule if request.url_rule else "none", response.status_code, code)
-        for name, value in SECURITY_FIELDS:
-            response.headers.setdefault(name.decode().title(), value.decode())
+        for field, value in SECURITY_FIELDS:
+            response.headers.setdefault(field.decode().title(), value.decode())
         return response
 
     return app

@@ -12,6 +12,8 @@ from quart import Quart, Response, request
 
 from runtime import jetstream
 from runtime.credentials import Credentials
+from runtime.exchange import Answer, Asked, answer
+from runtime.hot_route import add_hot_route, to_response
 from runtime.jetstream import Publisher
 from runtime.service import make_app
 from runtime.settings import Settings
@@ -23,9 +25,10 @@ from writer.batcher import Batcher
 from writer.guests import welcome
 from writer.known_keys import KnownKeys
 from writer.limits import Limits
-from writer.posting import JSON, Post, Posting, check_json_type
+from writer.posting import JSON, Posting, check_json_type
 
 NAME: Final = "writer"
+_FIELDS: Final = answer(201, JSON.encode(), b"no-store", b"").fields
 
 
 class Writer:
@@ -76,18 +79,11 @@ class Writer:
         return None
 
     def _add_routes(self) -> None:
-        @self.app.post("/comments/<video>")
-        async def post_comment(video: str) -> Response:
-            posted = await self._posting.post(
-                Post(
-                    video=video,
-                    address=request.remote_addr or "",
-                    headers=request.headers,
-                    cookies=request.cookies,
-                    body=_body,
-                )
-            )
-            return _answer(b'{"commentId":"%d"}' % posted.number, posted.status)
+        async def post_comment(asked: Asked) -> Answer:
+            posted = await self._posting.post(asked)
+            return Answer(posted.status, _FIELDS, b'{"commentId":"%d"}' % posted.number)
+
+        add_hot_route(self.app, "POST", post_comment)
 
         @self.app.post("/guests")
         async def post_guest() -> Response:
@@ -95,20 +91,11 @@ class Writer:
             if not self._settings.guests:
                 raise Refused("not_found")
             check_json_type(request.headers.get("Content-Type"))
-            return _answer(welcome(self._tokens, await _body()).body(), 201)
+            # Quart's own refusals, too large (413) and too slow (408), become problem documents in runtime.service.
+            body = cast("bytes", await request.get_data(cache=False))
+            return to_response(Answer(201, _FIELDS, welcome(self._tokens, body).body()))
 
 
 def make_service(settings: Settings) -> Writer:
     """Return the writer. Raises `SettingsError`."""
     return Writer(settings)
-
-
-async def _body() -> bytes:
-    # Quart's own refusals, too large (413) and too slow (408), become problem documents in runtime.service.
-    return cast("bytes", await request.get_data(cache=False))
-
-
-def _answer(body: bytes, status: int) -> Response:
-    response = Response(body, status, content_type=JSON)
-    response.headers["Cache-Control"] = "no-store"
-    return response

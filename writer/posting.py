@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from runtime.credentials import Credentials, Fields
+from runtime.credentials import Credentials
+from runtime.exchange import Asked
 from runtime.jetstream import Outgoing
 from runtime.metrics import ACCEPTED
 from wire import headers, subjects
@@ -22,17 +23,6 @@ from writer.limits import Limits
 from writer.metrics import ANSWER_201_S, ANSWER_202_S
 
 JSON: Final = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A request to post a comment. `body` reads it, and raises `Refused` for one that is too large or too slow."""
-
-    video: str
-    address: str
-    headers: Fields
-    cookies: Fields
-    body: Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +46,18 @@ class Posting:
         self._limits = limits
         self._batchers = batchers
 
-    async def post(self, post: Post) -> Posted:
+    async def post(self, asked: Asked) -> Posted:
         """Return once the comment is stored. A client that leaves meanwhile changes nothing about that.
 
         Raises `Refused`, for the first thing wrong in the order in which it is looked at here.
         """
         came_ns = time.monotonic_ns()
-        self._limits.take_address(post.address, came_ns)
-        video = check_video(post.video)
-        speaker = self._credentials.speaker("POST", post.headers, post.cookies, video)
-        check_json_type(post.headers.get("Content-Type"))
-        body = await post.body()
-        key = check_key(post.headers.get("Idempotency-Key"))
+        self._limits.take_address(asked.address, came_ns)
+        video = check_video(asked.video)
+        speaker = self._credentials.speaker("POST", asked.headers, asked.cookies, video)
+        check_json_type(asked.headers.get("content-type"))
+        body = await asked.body()
+        key = check_key(asked.headers.get("idempotency-key"))
         text = parse_body(body)
 
         shard = shard_of(video, len(self._batchers))

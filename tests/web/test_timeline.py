@@ -109,6 +109,16 @@ async def test_older_pages_push_the_newest_out_of_sight_but_not_away(run):
     assert await run(body) == [[51, True], 100, True]
 
 
+async def test_an_older_page_that_comes_late_does_not_push_the_newest_out(run):
+    body = """
+        add(101, 100 + KEPT_AT_MOST);
+        timeline.prepend(range(51, 100), false);
+        add(101 + KEPT_AT_MOST, 101 + KEPT_AT_MOST);
+        return [numbers()[0], numbers().at(-1) - KEPT_AT_MOST, numbers().length === KEPT_AT_MOST];
+    """
+    assert await run(body) == [102, 101, True]
+
+
 async def test_a_deleted_comment_loses_its_text(run):
     assert await run("add(1, 2); timeline.remove(1); return timeline.comments[0];") == {
         "number": 1,
