@@ -34,6 +34,7 @@ class EchoPart:
         self.port = port
         self.events: asyncio.Queue[bytes] = asyncio.Queue()  # what its streams send next
         self.viewers = 0
+        self.echo_headers: dict[str, str] = {}
         self.before_echo: Callable[[web.Request], Awaitable[None]] | None = None
         self._runner: web.AppRunner | None = None
 
@@ -73,7 +74,8 @@ class EchoPart:
                 "path": request.path_qs,
                 "headers": {name.lower(): value for name, value in request.headers.items()},
                 "body": len(body),
-            }
+            },
+            headers=self.echo_headers,
         )
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:

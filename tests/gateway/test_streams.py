@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from tests.gateway.conftest import until
+from wire.sse import EventParser
 
 
 async def is_closed(port):
@@ -57,3 +58,44 @@ async def test_when_the_gateway_stops_open_streams_get_their_last_event(gateway)
         await until(lambda: is_closed(gateway.gateway.port), within_s=2)
         part.events.put_nowait(b"event: bye\ndata: {}\n\n")
         assert await response.content.readuntil(b"\n\n") == b"event: bye\ndata: {}\n\n"
+
+
+async def test_while_no_edge_is_there_a_viewer_is_told_to_come_back_in_a_way_that_does_not_end_it(gateway):
+    for name, part in gateway.parts.items():
+        if name.startswith("edge"):
+            await part.stop()
+
+    async def is_told():
+        async with gateway.session.get("/comments/v/stream") as response:
+            return response.status == 200
+
+    await until(is_told)
+    async with gateway.session.get("/comments/v/stream") as response:
+        assert response.content_type == "text/event-stream"
+        parser = EventParser()
+        [bye] = parser.feed(await response.read())
+        assert (bye.name, bye.json()) == ("bye", {"reason": "full"})
+        assert parser.retry_ms == 2000
+    async with gateway.session.get("/comments/v/snapshot") as response:
+        assert (response.status, (await response.json())["code"]) == (503, "unavailable")
+
+
+async def test_a_public_snapshot_is_asked_for_once_a_second_and_one_for_a_token_each_time(gateway):
+    asked = []
+
+    async def note(request):
+        asked.append(request.path)
+
+    for name, part in gateway.parts.items():
+        if name.startswith("edge"):
+            part.before_echo = note
+            part.echo_headers = {"Cache-Control": "public, max-age=1"}
+    for _ in range(100):
+        async with gateway.session.get("/comments/v/snapshot") as response:
+            assert response.status == 200
+    assert 1 <= len(asked) <= 3
+    asked.clear()
+    for _ in range(10):
+        async with gateway.session.get("/comments/v/snapshot", headers={"Authorization": "Bearer x"}) as response:
+            assert response.status == 200
+    assert len(asked) == 10
