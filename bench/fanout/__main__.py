@@ -24,7 +24,7 @@ from bench.fanout.peers.ours import Ours
 from bench.fanout.peers.peer import Peer
 from bench.fanout.picture import draw
 from bench.fanout.programs import compile_programs
-from bench.fanout.scenario import Run, Scenario, Verdict
+from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
 from bench.fanout.store import running_store
 from bench.fanout.table import print_rows, print_verdicts
 
@@ -77,7 +77,11 @@ async def _measure(
             for scenario in chosen:
                 with console.status(scenario.title) as status:
                     run = Run(lab, here, quick, lambda text: status.update(f"{scenario.title}: {text}"))  # noqa: B023
-                    outcome = await scenario.run(run)
+                    try:
+                        outcome = await scenario.run(run)
+                    except (RuntimeError, TimeoutError, OSError) as error:
+                        failed = f"could not be measured: {type(error).__name__}: {error}"
+                        outcome = Outcome([], [Verdict(scenario.title, "", failed, met=False)])
                 if outcome.rows:
                     print_rows(console, scenario.title, outcome.rows)
                 rows += outcome.rows

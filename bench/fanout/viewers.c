@@ -139,14 +139,22 @@ static int read_line(struct viewer *viewer, const char *line, const char *end, d
 	return 1;
 }
 
+static void answer_counted(void)
+{
+	unanswered--;
+	if (++answered == options.count) {
+		all_opened = 1;
+		open_s = now() - opened_at;
+	}
+}
+
 static void lost(struct viewer *viewer)
 {
 	if (viewer->state == STREAMING) {
 		closed++;
 	} else {
 		refused++;
-		answered++;
-		unanswered--;
+		answer_counted();
 	}
 	viewer->state = CLOSED;
 	close(viewer->fd);
@@ -195,8 +203,7 @@ static void read_some(struct viewer *viewer)
 			return;
 		}
 		viewer->state = STREAMING;
-		answered++;
-		unanswered--;
+		answer_counted();
 	}
 	int found = 0;
 	while ((stop = memchr(line, '\n', end - line))) {
@@ -270,10 +277,6 @@ static void open_more(void)
 		if (options.rate && unanswered >= MAX_UNANSWERED)
 			break;
 		start(&viewers[started++]);
-	}
-	if (answered == options.count) {
-		all_opened = 1;
-		open_s = now() - opened_at;
 	}
 }
 
