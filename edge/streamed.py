@@ -47,17 +47,16 @@ class StreamedViewer(Viewer):
         """Yield what there is to send, for as long as the client stays."""
         self._task = asyncio.current_task()
         try:
-            while True:
-                await self._woken.wait()
-                self._woken.clear()
-                if self._unsent:
-                    data = bytes(self._unsent)
-                    self._unsent.clear()
-                    yield data
-                    if self.paused_since is not None:
-                        self.resumed()
-                elif self._ended:
-                    return
+            while self._unsent or not self._ended:
+                if not self._unsent:
+                    self._woken.clear()
+                    await self._woken.wait()
+                    continue
+                data = bytes(self._unsent)
+                self._unsent.clear()
+                yield data
+                if self.paused_since is not None:
+                    self.resumed()
         finally:
             self._ended = True
             self._task = None

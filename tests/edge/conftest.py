@@ -46,8 +46,8 @@ def start_edge(
     # Tests come from one address and as few users.
     given |= {"streams_per_address": 0, "streams_per_user": 0, "readable_rate": 0}
 
-    def start(server: str = "handover", **changed: Any) -> EdgeProcess:
-        edge = EdgeProcess(tmp_path_factory.mktemp("edge"), server, {**given, **changed})
+    def start(server: str = "handover", *, until_it_answers: bool = True, **changed: Any) -> EdgeProcess:
+        edge = EdgeProcess(tmp_path_factory.mktemp("edge"), server, {**given, **changed}, until_it_answers)
         edge.start()
         started.append(edge)
         return edge

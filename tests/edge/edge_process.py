@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import socket
 import sys
 import urllib.request
 from pathlib import Path
@@ -22,9 +26,10 @@ _RUN = {
 class EdgeProcess(Part):
     """An edge; `server` is one of `SERVERS`."""
 
-    def __init__(self, folder: Path, server: str, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, server: str, settings: dict[str, Any], until_it_answers: bool = True) -> None:
         super().__init__(folder, "edge.app", settings)
         self.server = server
+        self._until_it_answers = until_it_answers
 
     @property
     def log(self) -> str:
@@ -45,10 +50,23 @@ class EdgeProcess(Part):
         """Return how much memory it has resident."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096
 
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def listens(self) -> bool:
+        """Whether its port is open: it may not have started yet."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
     def wait(self, within_s: float) -> int:
         """Return its exit code once it has ended."""
         assert self._process is not None
         return self._process.wait(within_s)
+
+    def _answers(self) -> bool:
+        return super()._answers() if self._until_it_answers else True
 
     def _command(self) -> list[str]:
         command = super()._command()
