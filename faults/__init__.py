@@ -4,6 +4,11 @@ From a run to its verdict:
 
 | file | its one concern |
 |---|---|
+| `show.py` | a run, shown while it goes on |
+| `mutant_runs.py` | every mutant tried |
+| `mutants.py` | the system, broken on purpose |
+| `mutation.py` | source patches, applied while a process loads |
+| `mutant_site/` | what makes a process a mutant |
 | `trial.py` | a run, as it is planned |
 | `schedule.py` | what is broken when, drawn from a seed |
 | `run.py` | a run from its start to its end |

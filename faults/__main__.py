@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cluster.errors import StartError
 from faults.checker import check
 from faults.journal import read_ledger
+from faults.mutant_runs import try_mutants
 from faults.report import print_verdict, write_report
-from faults.run import Run
-from faults.trial import Trial, long_trial, short_trial
+from faults.show import do_run
+from faults.trial import long_trial, short_trial
 from faults.worker import WorkerError
 
 RESULTS: Final = Path("fault-results")
@@ -35,6 +33,8 @@ LONG_MINUTES: Final = 30.0
     "--short", "which", flag_value="short", default="short", help="One kill of each part, a few broken links."
 )
 @click.option("--long", "which", flag_value="long", help="Everything, at random, with quiet spells.")
+@click.option("--mutants", "which", flag_value="mutants", help="The system with one defect after the other.")
+@click.option("--only", multiple=True, metavar="NAME", help="With --mutants: only this one, and others named so.")
 @click.option("--check", "checked", type=click.Path(path_type=Path, exists=True), help="Check a ledger's folder again.")
 @click.option("--seed", type=click.IntRange(min=0), help="What was printed by the run to repeat.  [default: a new one]")
 @click.option("--minutes", default=LONG_MINUTES, show_default=True, help="How long the long run takes.")
@@ -46,6 +46,7 @@ LONG_MINUTES: Final = 30.0
 def main(
     *,
     which: str,
+    only: tuple[str, ...],
     checked: Path | None,
     seed: int | None,
     minutes: float,
@@ -61,6 +62,9 @@ def main(
     if checked is not None:
         sys.exit(judge(checked, console, []))
     seed = secrets.randbits(32) if seed is None else seed
+    if which == "mutants":
+        folder = out or RESULTS / f"mutants-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+        sys.exit(0 if try_mutants(folder.resolve(), seed, only, console) else 1)
     if which == "long":
         trial = long_trial(seed, minutes, rate or LONG_RATE, viewers or LONG_VIEWERS)
     else:
@@ -68,32 +72,11 @@ def main(
     folder = out or RESULTS / f"{which}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder.mkdir(parents=True, mode=0o700)
     console.print(f"seed {seed}; everything goes to {folder}", soft_wrap=True)
-    untried = run(trial, folder.resolve(), console)
+    try:
+        untried = do_run(trial, folder.resolve(), console)
+    except (StartError, WorkerError, OSError) as error:
+        raise click.ClickException(f"the run came to no end: {error}") from None
     sys.exit(judge(folder, console, untried))
-
-
-def run(trial: Trial, folder: Path, console: Console) -> list[str]:
-    """Do a run, and return what could not be tried on this machine."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[figures]}"),
-        console=console,
-    ) as progress:
-        one = Run(trial, folder, _Display(progress))
-        try:
-            asyncio.run(_until_done(one))
-        except (StartError, WorkerError, OSError) as error:
-            raise click.ClickException(f"the run came to no end: {error}") from None
-    return one.untried
-
-
-async def _until_done(one: Run) -> None:
-    """Ctrl-C and SIGTERM end a run in order: nothing is left behind."""
-    going = asyncio.create_task(one.go())
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, going.cancel)
-    await going
 
 
 def judge(folder: Path, console: Console, untried: list[str]) -> int:
@@ -107,31 +90,6 @@ def judge(folder: Path, console: Console, untried: list[str]) -> int:
         write_report(folder, ledger, verdict, untried)
     print_verdict(folder, verdict, untried)
     return verdict.exit_status
-
-
-class _Display:
-    """Shows a run: what is done, how much was posted and shown, and each fault in a line."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=1.0, figures="")
-
-    def step(self, text: str) -> None:
-        """Show what is being done now."""
-        if not self._progress.console.is_terminal:
-            self._progress.console.print(text)
-        self._progress.update(self._task, description=text)
-
-    def fault(self, text: str) -> None:
-        """Show a fault begin."""
-        self._progress.console.print(text, markup=False)
-
-    def figures(self, figures: dict[str, Any], done: float) -> None:
-        """Show what was counted so far."""
-        posted, watched = figures.get("posted", {}), figures.get("watched", {})
-        acknowledged = posted.get("201", 0) + posted.get("202", 0)
-        text = f"{acknowledged} acknowledged, {watched.get('connected', 0)} viewers, {watched.get('shown', 0)} shown"
-        self._progress.update(self._task, completed=done, figures=text)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ async def read(url: str, token: str, folder: str, videos: list[str], within_s: f
         nonlocal done
         async with turn:
             cursor: str | None = None
+            passed: set[int] = set()
             while True:
                 query = {"sort": sort, "limit": str(PAGE)} | ({"cursor": cursor} if cursor is not None else {})
                 said, cursor = await historian.page(video, **query)
@@ -104,6 +105,10 @@ async def read(url: str, token: str, folder: str, videos: list[str], within_s: f
                     newest[video] = max(newest.get(video, 0), int(said[0][0]), int(said[-1][0]))
                 if cursor is None:
                     break
+                if not said or int(cursor) in passed:
+                    report({"trouble": f"{video}: the pages ({sort}) go round in circles at {cursor}"})
+                    break
+                passed.add(int(cursor))
             done += 1
             report({"read": done / (2 * len(videos))})
 

@@ -209,13 +209,15 @@ class Side(asyncio.Protocol):
             self._held += data
             if len(self._held) > HELD_BYTES and self.transport is not None:
                 self.transport.pause_reading()
-        else:
+        elif not other.is_closing():
             other.write(data)
 
     def flow(self) -> None:
         """Pass on what was held."""
-        if self._held and self.other.transport is not None and not self.other.is_gone:
-            self.other.transport.write(bytes(self._held))
+        other = self.other.transport
+        if self._held and other is not None:
+            if not other.is_closing():
+                other.write(bytes(self._held))
             self._held.clear()
         if self.transport is not None and not self.is_gone:
             self.transport.resume_reading()

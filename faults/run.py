@@ -22,7 +22,6 @@ from faults.trial import Trial
 from faults.under_test import GATEWAY, NATS, POSTGRES, Places, UnderTest
 from faults.worker import Report, Worker
 
-CALM_S: Final = 12.0  # after the last fault, with the load going on
 LET_IN_WITHIN_S: Final = 60.0
 CAUGHT_UP_WITHIN_S: Final = 60.0
 READ_WITHIN_S: Final = 900.0
@@ -93,9 +92,9 @@ class Run:
 
         show.step("calm: everything has to come back by itself")
         before = self._acknowledged
-        await asyncio.sleep(CALM_S)
+        await asyncio.sleep(trial.calm_s)
         if self._acknowledged == before:
-            self._trouble(f"nothing was acknowledged in {CALM_S:.0f} s after the last fault")
+            self._trouble(f"nothing was acknowledged in {trial.calm_s:.0f} s after the last fault")
         posted = await posters.ask("stop")
         self._ledger.ended_ns = time.monotonic_ns()
         show.step("reading the whole history back, both ways")
@@ -122,6 +121,7 @@ class Run:
             seed=self._chance.getrandbits(32),
             followers=trial.followers,
             passers=trial.passers,
+            stay_s=trial.stay_s,
             tokens=[tokens.issue(f"viewer-{index}", TOKEN_TTL_S) for index in range(count)],
             within_s=LET_IN_WITHIN_S,
         )

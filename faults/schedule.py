@@ -89,6 +89,22 @@ def short_schedule(chance: Random, targets: Targets) -> list[Fault]:
     return placed
 
 
+def fixed_schedule(chance: Random, targets: Targets) -> list[Fault]:  # noqa: ARG001  always the same
+    """Return what a mutant is put through: in twenty seconds, a fault for every kind of defect."""
+    return [
+        Fault(1.0, Kind.CUT, f"edge-1-{NATS}"),
+        Fault(2.0, Kind.SILENCE, f"edge-2-{NATS}", NOTICED_AFTER_S + 0.5, "both"),
+        Fault(3.0, Kind.SILENCE, f"writer-1-{NATS}", 2.5, "back"),
+        Fault(6.5, Kind.KILL, "archiver-1"),
+        Fault(8.5, Kind.KILL, NATS),
+        Fault(11.0, Kind.KILL, "edge-1"),
+        Fault(13.0, Kind.KILL, "writer-1"),
+        Fault(15.0, Kind.KILL, "archiver-1"),
+        Fault(17.0, Kind.CUT, f"edge-2-{NATS}"),
+        Fault(18.5, Kind.KILL, "history-1"),
+    ]
+
+
 def long_schedule(chance: Random, targets: Targets, seconds: float) -> list[Fault]:
     """Return all kinds of faults at random times, each as often as it is due in so long a run, with quiet spells."""
     share = seconds / HALF_AN_HOUR_S

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from faults.ledger import Needs
-from faults.schedule import Fault, Targets, long_schedule, short_schedule
+from faults.schedule import Fault, Targets, fixed_schedule, long_schedule, short_schedule
 
 Schedule = Callable[[Random, Targets], Sequence[Fault]]
 
@@ -29,6 +29,8 @@ class Trial:
     passers: int = 50
     clocks: bool = False
     disks: bool = False
+    stay_s: float = 15.0  # on the average, before a viewer leaves as it likes
+    calm_s: float = 12.0  # after the last fault, with the load going on
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)  # of writer, archiver, history and edges
 
@@ -44,6 +46,25 @@ def short_trial(seed: int, rate: float, viewers: int) -> Trial:
         videos=12,
         followers=viewers * 3 // 4,
         passers=viewers // 4,
+    )
+
+
+def mutant_trial(seed: int, settings: Mapping[str, Any], environment: Mapping[str, str]) -> Trial:
+    """Return the short run that every mutant has to get through, always the same."""
+    return Trial(
+        seed=seed,
+        seconds=0,
+        schedule=fixed_schedule,
+        needs=Needs(faults=8, acknowledged=500, reconnects=20, followed_to_the_end=10),
+        rate=80,
+        videos=6,
+        users=50,
+        followers=18,
+        passers=6,
+        stay_s=3.0,
+        calm_s=5.0,
+        settings=settings,
+        environment=environment,
     )
 
 

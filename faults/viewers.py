@@ -25,9 +25,8 @@ from wire.sse import EventParser
 SILENCE_S: Final = 45.0  # three heartbeats
 CONNECT_TIMEOUT_S: Final = 5.0
 PAGE_TIMEOUT_S: Final = 10.0
-STAY_S: Final = 15.0  # on the average, before a viewer leaves as it likes
 SHORT_ABSENCE_S: Final = (0.0, 2.0)
-LONG_ABSENCE_S: Final = (5.0, 30.0)  # long enough for the stream to have been trimmed meanwhile
+LONG_ABSENCE: Final = (0.4, 2.0)  # times the time that it stays: the stream may have been trimmed meanwhile
 LONG_ABSENCE_SHARE: Final = 0.15
 PASSING_S: Final = (3.0, 30.0)
 FROM_THE_BEGINNING_SHARE: Final = 0.5  # of the followers; the others begin without a position
@@ -44,9 +43,19 @@ class Watching:
     """All viewers."""
 
     def __init__(
-        self, *, url: str, folder: str, seed: int, followers: int, passers: int, videos: list[str], tokens: list[str]
+        self,
+        *,
+        url: str,
+        folder: str,
+        seed: int,
+        followers: int,
+        passers: int,
+        stay_s: float,
+        videos: list[str],
+        tokens: list[str],
     ) -> None:
         self.url = url
+        self.stay_s = stay_s
         self.chance = Random(seed)
         self.journal = Journal(Path(folder) / VIEWERS)
         self.counts: Counter[str] = Counter()
@@ -73,7 +82,7 @@ class Watching:
     async def opened(self, within_s: float) -> int:
         """Wait until every viewer has been let in once, and return how many have."""
         deadline = time.monotonic() + within_s
-        while len(self.let_in) < self._count and time.monotonic() < deadline:
+        while len(self.let_in) < self._count and time.monotonic() < deadline:  # noqa: ASYNC110  many viewers, one look
             await asyncio.sleep(LOOK_INTERVAL_S)
         return len(self.let_in)
 
@@ -172,22 +181,22 @@ class Viewer:
 
     async def _be_away(self, *, left: bool) -> None:
         """Wait before the next connection: as it likes, or as it was told."""
-        chance = self._watching.chance
+        watching, chance = self._watching, self._watching.chance
         if left:
             long = chance.random() < LONG_ABSENCE_SHARE
-            wait_s = chance.uniform(*(LONG_ABSENCE_S if long else SHORT_ABSENCE_S))
+            wait_s = watching.stay_s * chance.uniform(*LONG_ABSENCE) if long else chance.uniform(*SHORT_ABSENCE_S)
         elif self._retry_s is not None:
             wait_s = min(self._retry_s, LONGEST_RETRY_S)
         else:
             wait_s = chance.uniform(*RETRY_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                await self._watching.staying.wait()
+                await watching.staying.wait()
 
     async def _connection(self, leaves_at: float | None) -> bool:
         """Connect, and read until the stream ends. Returns whether the viewer left of its own will."""
         watching = self._watching
-        stay_s = watching.chance.expovariate(1 / STAY_S)
+        stay_s = watching.chance.expovariate(1 / watching.stay_s)
         if leaves_at is not None:
             stay_s = min(stay_s, max(0.0, leaves_at - time.monotonic()))
         self._note("connect", video=self.video, position=self.position)
