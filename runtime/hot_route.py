@@ -101,7 +101,7 @@ class HotRoute:
     """The middleware for one route. A bare ASGI callable: one pass over the head, and one over the body."""
 
     def __init__(self, rest: Asgi, methods: frozenset[str], route: Route) -> None:
-        self._rest = rest
+        self.rest = rest
         self._methods = methods
         self._route = route
 
@@ -111,7 +111,7 @@ class HotRoute:
             _VIDEO.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] in self._methods else None
         )
         if found is None:
-            await self._rest(scope, receive, send)
+            await self.rest(scope, receive, send)
             return
         try:
             given = await self._route(_asked(scope, found[1], receive))

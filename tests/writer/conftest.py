@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import pytest
-import uvicorn
 from nats.aio.client import Client
 
 from runtime import jetstream
 from runtime.jetstream import Outgoing, Publisher, Reader, Stored
+from runtime.marks import Marks
 from runtime.settings import Settings
+from tests.in_process import serving
 from wire import subjects
 from wire.comment import encode_payload
 from wire.headers import message_id
+from wire.mark import Claim
 from wire.video import shard_of
 from writer.app import Writer, make_service
 from writer.archive_watch import ArchiveWatch
@@ -38,14 +39,22 @@ class Harness:
         self.shard = shard
         self.connection = connection
         self.watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
-        self.batcher = Batcher(shard, connection, Publisher(connection), self.watch, KnownKeys(), settings.hold_s)
+        self.marks = Marks(connection, settings.shards, lambda at, claim: at == shard and self.heard(claim))
+        self.batcher = Batcher(
+            shard, connection, Publisher(connection), self.watch, self.marks, KnownKeys(), settings.hold_s
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self.watch.start(self.connection)
+        await self.marks.start()
         self._task = asyncio.create_task(self.batcher.run())
 
+    def heard(self, claim: Claim) -> None:
+        self.batcher.continuity.heard(claim)
+
     async def stop(self) -> None:
+        self.batcher.continuity.end()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -190,23 +199,8 @@ async def start_writer(make_settings, streams: None, tokens) -> AsyncIterator[Ca
             service = make_service(make_settings(**{**none, **changes}))
             await service.start()
             stack.push_async_callback(service.stop)
-            # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-            listener.bind(("127.0.0.1", 0))
-            config = uvicorn.Config(
-                service.app, http="httptools", ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1
-            )
-            server = uvicorn.Server(config)
-            server.capture_signals = contextlib.nullcontext  # the signals are pytest's
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-
-            async def end() -> None:
-                server.should_exit = True
-                await serving
-
-            stack.push_async_callback(end)
+            port = await stack.enter_async_context(serving(service.app))
             http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-            await until(lambda: server.started)
-            return RunningWriter(service, f"http://127.0.0.1:{listener.getsockname()[1]}", http, tokens)
+            return RunningWriter(service, f"http://127.0.0.1:{port}", http, tokens)
 
         yield start
