@@ -33,7 +33,7 @@ class Sampler:
         """Count the comment, and return whether it is shown whoever wrote it."""
         bucket = posted_ms // BUCKET_MS
         if bucket > self._bucket:
-            passed = min(bucket - self._bucket, BUCKETS)
+            passed = min(bucket - self._bucket, BUCKETS + 1)  # after that many, nothing of before is left
             self._counts = [*self._counts, self._current, *[0] * (passed - 1)][-BUCKETS:]
             self._bucket, self._current = bucket, 0
         self._current += 1

@@ -88,16 +88,16 @@ class Store:
         self._publisher = Publisher(connection)
         self._shards = shards
 
-    async def post(self, video: str, text: str = "hello", user: str = "ann") -> int:
+    async def post(self, video: str, text: str = "hello", user: str = "ann", role: str | None = None) -> int:
         """Store a comment, and return its number."""
-        return (await self._publisher.one(self._outgoing(video, text, user))).number
+        return (await self._publisher.one(self._outgoing(video, text, user, role))).number
 
-    async def post_many(self, video: str, count: int, text: str = "hello") -> list[int]:
+    async def post_many(self, video: str, count: int, text: str = "hello", user: str = "ann") -> list[int]:
         """Store comments in batches, and return their numbers."""
         numbers: list[int] = []
         while len(numbers) < count:
             size = min(BATCH_MAX, count - len(numbers))
-            batch = [self._outgoing(video, f"{text} {len(numbers) + place}", "ann") for place in range(size)]
+            batch = [self._outgoing(video, f"{text} {len(numbers) + place}", user) for place in range(size)]
             numbers += (
                 [ack.number for ack in await self._publisher.batch(batch)]
                 if size > 1
@@ -118,10 +118,9 @@ class Store:
     def shard(self, video: str) -> int:
         return shard_of(video, self._shards)
 
-    def _outgoing(self, video: str, text: str, user: str) -> Outgoing:
-        return Outgoing(
-            subjects.comments(self.shard(video), video), encode_payload(user, text), message_id(video, user, None)
-        )
+    def _outgoing(self, video: str, text: str, user: str, role: str | None = None) -> Outgoing:
+        payload = encode_payload(user, text, role=role)
+        return Outgoing(subjects.comments(self.shard(video), video), payload, message_id(video, user, None))
 
 
 @pytest.fixture
