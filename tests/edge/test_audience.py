@@ -1,0 +1,132 @@
+"""How many watch a video, on all edges together; and what happens where that is too many."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from edge.audience import Audience
+from edge.channel import Channel
+from edge.channels import OpenVideo
+from edge.pacer import Pacer
+from runtime import jetstream
+from tests.edge.recording import RecordingViewer
+from tests.edge.waiting import until
+
+VIDEO = "counted"
+
+
+class Watching:
+    """The audience of an edge that has so many viewers of one video."""
+
+    def __init__(self, connection, count: int, shard: int = 0) -> None:
+        self.video = OpenVideo(Channel(shard, VIDEO, Pacer()), None)  # type: ignore[arg-type]
+        self.channels = SimpleNamespace(open={VIDEO: self.video})
+        self.audience = Audience(self.channels, connection)  # type: ignore[arg-type]
+        self.come(count)
+
+    def come(self, count: int) -> None:
+        for _ in range(count):
+            self.video.channel.join(RecordingViewer(), 0)
+
+    @property
+    def count(self) -> int:
+        return self.audience.count(self.video)
+
+
+@pytest.fixture
+async def connections(settings):
+    made = [await jetstream.connect(settings, f"edge-{place}") for place in range(2)]
+    yield made
+    for connection in made:
+        await jetstream.close(connection)
+
+
+async def listen(watching: Watching, connection) -> None:
+    from wire import subjects
+
+    await connection.subscribe(subjects.audience("*"), cb=watching.audience._hear)
+    await connection.flush()
+
+
+async def test_edges_add_up_what_the_others_say(connections):
+    here, there = Watching(connections[0], 3), Watching(connections[1], 4)
+    for watching, connection in zip((here, there), connections, strict=True):
+        await listen(watching, connection)
+    assert here.count == 3
+    await there.audience._say()
+    await until(lambda: here.count == 7)
+    assert there.count == 4
+    await here.audience._say()
+    await until(lambda: there.count == 7)
+    assert here.count == 7  # what it said itself is not counted twice
+
+
+async def test_viewers_who_leave_another_edge_are_told_of_once_more_and_no_longer_counted(connections):
+    here, there = Watching(connections[0], 1), Watching(connections[1], 2)
+    await listen(here, connections[0])
+    await there.audience._say()
+    await until(lambda: here.count == 3)
+    for viewer in list(there.video.channel.viewers):
+        viewer.gone()
+    await there.audience._say()
+    await until(lambda: here.count == 1)
+    assert not here.audience._heard
+
+
+async def test_an_edge_that_has_fallen_silent_is_no_longer_counted(connections):
+    here, there = Watching(connections[0], 1), Watching(connections[1], 2)
+    await listen(here, connections[0])
+    await there.audience._say()
+    await until(lambda: here.count == 3)
+    here.audience._forget(here.audience._loop.time() + 30)
+    assert here.count == 3
+    here.audience._forget(here.audience._loop.time() + 60)
+    assert here.count == 1
+
+
+async def test_what_makes_no_sense_is_not_counted(connections):
+    here = Watching(connections[0], 1)
+    await listen(here, connections[0])
+    for said in (b"", b"[]", b"{}", b'{"edge":"x"}', b"\xff", b'{"edge":"x","part":0,"viewers":[]}'):
+        await connections[1].publish("viewers.0", said)
+    await connections[1].publish("viewers.0", b'{"edge":"x","part":0,"viewers":{"counted":5,"other":9}}')
+    await until(lambda: here.count == 6)
+
+
+async def test_viewers_are_told_of_a_change_and_not_more_often_than_it_is_worth(connections):
+    here = Watching(connections[0], 200)
+    viewer = RecordingViewer()
+    here.video.channel.join(viewer, 0)
+
+    async def told(now: float) -> list[dict]:
+        here.audience._tell(here.video, now)
+        await here.video.channel.written()
+        return viewer.told("viewers")
+
+    assert await told(100) == [{"count": 201}]
+    assert await told(102) == [{"count": 201}]
+    here.come(1)
+    assert len(await told(104)) == 1  # one of two hundred is not worth telling at once
+    assert (await told(111))[-1] == {"count": 202}
+    here.come(50)
+    assert (await told(113))[-1] == {"count": 252}
+
+
+async def test_where_a_video_has_too_many_viewers_new_ones_are_told_to_poll(start_edge, store, video, viewers, token):
+    edge = start_edge(poll_above=2)
+    streams = [await viewers.watch(edge, video) for _ in range(2)]
+    over = await viewers.watch(edge, video, synced=False)
+    await over.end()
+    assert over.told("poll") == [{"url": f"/comments/{video}/snapshot", "intervalMs": 2_000}]
+    assert over.told("bye") == [{"reason": "poll"}]
+    assert 60_000 <= over.retry_ms <= 120_000
+    number = await store.post(video)
+    for stream in streams:
+        await stream.has(number)
+    url = edge.url + over.told("poll")[0]["url"]
+    async with viewers.session.get(url, headers={"Authorization": f"Bearer {token}"}) as answer:
+        made = await answer.json()
+    assert (made["newest"], made["viewers"]) == (str(number), 2)
+    await viewers.watch(edge, f"{video}-other")  # other videos have room
