@@ -21,7 +21,7 @@ def named(stream, name):
 
 @pytest.fixture(scope="module")
 def edges(start_edge):
-    return [start_edge(readable_rate=RATE), start_edge("httptools", readable_rate=RATE)]
+    return [start_edge(readable_rate=RATE), start_edge("streamed", readable_rate=RATE)]
 
 
 @pytest.fixture(scope="module")
