@@ -20,6 +20,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `replays.py` | the part of a video between two numbers, out of JetStream or history |
 | `audience.py` | how many watch a video, on all edges together |
 | `probe.py` | lost last messages of quiet videos, found by asking |
+| `shortage.py` | streams that end below what viewers have seen |
 | `sweep.py` | heartbeats, stalled viewers, expired tokens |
 | `snapshot.py` | the newest comments as one document, for those who poll |
 | `admission.py` | who is taken in, and how all are sent away |

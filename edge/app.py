@@ -17,6 +17,7 @@ from edge.handover import EXTENSION, HandedOverViewer, HandOver, HandoverProtoco
 from edge.joining import Joining, Position
 from edge.probe import Probe
 from edge.replays import Replays
+from edge.shortage import Shortage
 from edge.snapshot import FRESH_S, Snapshots
 from edge.streamed import StreamedViewer
 from edge.sweep import sweep
@@ -68,12 +69,14 @@ class Edge:
         reader = Reader(replaying)
         await reader.start()
         replays = Replays(replaying, reader)
-        self.channels = Channels(live, replays, settings)
+        shortage = Shortage(replaying, reader, settings.shards)
+        await shortage.start()
+        self.channels = Channels(live, replays, settings, shortage)
         self.snapshots = Snapshots(self.channels, replays, settings.shards)
         audience = Audience(self.channels, live)
         joining = Joining(replays, self.channels.sampler, settings.replay_depth)
         self.admission = Admission(settings, self.channels, joining, audience)
-        self._probe = probe = Probe(self.channels, reader)
+        self._probe = probe = Probe(self.channels, reader, shortage)
         work: tuple[Work, ...] = (
             audience.run,
             probe.run,

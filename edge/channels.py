@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from nats.aio.client import Client
 
@@ -12,6 +13,7 @@ from edge.feed import Feed
 from edge.metrics import VIDEOS
 from edge.pacer import Pacer
 from edge.replays import Replays
+from edge.shortage import Shortage
 from runtime.settings import Settings
 from wire.sampling import Sampler
 from wire.video import shard_of
@@ -32,10 +34,11 @@ class OpenVideo:
 class Channels:
     """The videos of this edge."""
 
-    def __init__(self, connection: Client, replays: Replays, settings: Settings) -> None:
+    def __init__(self, connection: Client, replays: Replays, settings: Settings, shortage: Shortage) -> None:
         self.open: dict[str, OpenVideo] = {}
         self._connection = connection
         self._replays = replays
+        self._shortage = shortage
         self._shards = settings.shards
         self._limit = settings.videos_per_edge
         self._linger_s = settings.linger_s  # without viewers: one who reloads the page finds the ring
@@ -51,7 +54,8 @@ class Channels:
             if self._limit and len(self.open) >= self._limit and not self._make_room():
                 return None
             channel = Channel(shard_of(video, self._shards), video, self._pacer)
-            feed = Feed(channel, self._connection, self._replays, self.sampler())
+            found_short = partial(self._shortage.found, channel.shard)
+            feed = Feed(channel, self._connection, self._replays, self.sampler(), found_short)
             held = self.open[video] = OpenVideo(channel, feed)
             VIDEOS.set(len(self.open))
         held.claims += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
 import nats.errors
@@ -16,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from edge.channel import Channel
-from edge.intake import Verdict, judge
+from edge.intake import Verdict, given_again, judge
 from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
 from edge.replays import Message, Replays
 from runtime.jetstream import stored_message
@@ -40,7 +41,15 @@ _log = get_logger("edge")
 class Feed:
     """Keeps one channel fed. `newest` is the newest number that the channel has, or that it begins above."""
 
-    def __init__(self, channel: Channel, connection: Client, replays: Replays, sampler: Sampler | None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        connection: Client,
+        replays: Replays,
+        sampler: Sampler | None,
+        found_short: Callable[[int, int], None] = lambda _, __: None,
+    ) -> None:
+        """`found_short` is told of a newest number, and of one that was given again though it is not above it."""
         self.channel = channel
         self.newest = 0
         self.heard_at = 0.0  # the loop's time at which the last copy came in, or the feed was opened
@@ -48,6 +57,8 @@ class Feed:
         self._connection = connection
         self._replays = replays
         self._sampler = sampler  # None: everything is shown
+        self._found_short = found_short
+        self._newest_ms = 0
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._subscription: Subscription | None = None
@@ -141,11 +152,14 @@ class Feed:
                 self._wait(message, previous)
                 self.reach(message.number - 1 if previous == 0 else previous)
             case Verdict.DROP:
-                pass
+                held = self.channel.ring.frame_of(message.number)
+                if given_again(message.posted_ms, held, self._newest_ms):
+                    self._found_short(self.newest, message.number)
 
     def _append(self, message: Message) -> int:
         """Pass a message on, and return how many bytes it is."""
         self.newest = message.number
+        self._newest_ms = message.posted_ms
         hidden_author = None if self._sampler is None else message.hidden_author(self._sampler)
         frame = message.frame()
         self.channel.append(message.number, frame, message.posted_ms, hidden_author)

@@ -29,3 +29,14 @@ def judge(newest: int, number: int, previous: int) -> Verdict:
     if previous > newest or (previous == 0 and 0 < newest < number - 1):
         return Verdict.FILL
     return Verdict.APPEND
+
+
+def given_again(posted_ms: int, held: bytes | None, newest_ms: int) -> bool:
+    """Return whether a copy at or below the newest number, posted at `posted_ms`, is another message than had it.
+
+    `held` is the frame that the ring holds under the number, None where it holds none; `newest_ms` the time of the
+    newest message. What is dropped otherwise is known already, and has the time that it had.
+    """
+    if held is None:
+        return posted_ms > newest_ms > 0
+    return bool(held) and not held.endswith(b'"timestamp":%d}\n\n' % posted_ms)

@@ -69,6 +69,11 @@ class Ring:
         """Return the index of the first entry above `number`, which must not be below the floor."""
         return self.begin + bisect_right(self._numbers, number, lo=self._start) - self._start
 
+    def frame_of(self, number: int) -> bytes | None:
+        """Return the frame of a number, None for one that is not held."""
+        place = bisect_right(self._numbers, number, lo=self._start) - 1
+        return self._frames[place] if place >= self._start and self._numbers[place] == number else None
+
     def number_before(self, index: int) -> int:
         """Return the number of the entry before `index`; the floor when that is no longer held."""
         place = index - self.begin + self._start - 1

@@ -7,6 +7,7 @@
 | `credentials.py` | which token a request carries, and whether it may |
 | `jetstream.py` | NATS: the connection, streams, publishing, Direct Get |
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |
+| `marks.py` | high-water marks: how far each shard's numbers went |
 | `postgres.py` | Postgres: a pool and a single connection, every option explicit |
 | `queries.py` | SQL in named, described blocks of `.sql` files |
 | `cancelling.py` | ending a task that lives in a loop |

@@ -73,6 +73,28 @@ async def make_shard_stream(connection: Client, settings: Settings, shard: int, 
     return await _create_or_update(connection, _shard_stream(settings, shard, first_seq))
 
 
+async def take_subjects_off(connection: Client, shard: int) -> None:
+    """See to it that nothing is stored in a shard's stream any more. Raises `StoreError`."""
+    await _change(connection, shard, {"subjects": [subjects.lifting(shard)]})
+
+
+async def put_subjects_back(connection: Client, shard: int) -> None:
+    """Let a shard's stream take comments. Raises `StoreError`."""
+    await _change(connection, shard, {"subjects": [subjects.comments(shard, "*")]})
+
+
+async def _change(connection: Client, shard: int, changed: dict[str, Any]) -> None:
+    name = subjects.stream_name(shard)
+    answer = await jetstream.api(connection, f"STREAM.INFO.{name}")
+    if "error" not in answer:
+        now = answer["config"]
+        if all(now.get(key) == value for key, value in changed.items()):
+            return
+        answer = await jetstream.api(connection, f"STREAM.UPDATE.{name}", {**now, **changed})
+    if "error" in answer:
+        raise StoreError(f"{name}: {answer['error'].get('description')}")
+
+
 async def _first_stream(connection: Client) -> dict[str, Any]:
     """Return what JetStream says about the first shard's stream, once it says something that is not "later"."""
     while True:
@@ -95,8 +117,11 @@ def check_born_with(shards: int | None, settings: Settings) -> None:
 
 
 async def _provision_shard(connection: Client, database: asyncpg.Connection, settings: Settings, shard: int) -> None:
-    through = await database.fetchval("SELECT through FROM archive_position WHERE shard = $1", shard)
-    first = max(time.time_ns() // 1000, (through or 0) + 1)
+    position = await database.fetchrow("SELECT through, lift_to FROM archive_position WHERE shard = $1", shard)
+    if position is not None and position["lift_to"] is not None and await _is_there(connection, shard):
+        return  # the stream is being lifted: what it takes is the archiver's to say
+    through = position["through"] if position is not None else 0
+    first = max(time.time_ns() // 1000, through + 1)
     config = await make_shard_stream(connection, settings, shard, first)
     # The stream's own first number is where its archive begins: also when an earlier run ended right after creating
     # it, and when a stream that was lost has been replaced by one that starts above every number known.
@@ -108,6 +133,11 @@ async def _provision_shard(connection: Client, database: asyncpg.Connection, set
         shard,
         config["first_seq"] - 1,
     )
+
+
+async def _is_there(connection: Client, shard: int) -> bool:
+    answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(shard)}")
+    return "error" not in answer
 
 
 def _shard_stream(settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:

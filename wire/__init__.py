@@ -3,6 +3,7 @@
 | file | its one concern |
 |---|---|
 | `number.py` | the number of a comment: id, cursor, SSE id and key at once |
+| `mark.py` | how far a shard's numbers go, and that a stream was found short |
 | `video.py` | video ids and the shard that a video belongs to |
 | `subjects.py` | names of streams and subjects in NATS |
 | `headers.py` | headers of a stored comment, and its message id |

@@ -6,6 +6,8 @@
 | `live.S.V` | JetStream | the stored comment again, with its number |
 | `stored.S` | writer | "numbers up to here are stored": wakes the archiver |
 | `archived.S` | archiver | "numbers up to here are in Postgres" |
+| `short.S` | who finds out | the shard's stream was found short: its writers stop, and its archiver lifts it |
+| `known.S` | writer, archiver | "which is the highest number that you know of?" |
 | `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
 | `viewers.S` | edge | how many viewers it has of each of the shard's videos |
 | `history.S` | edge, asking history | the part of a replay that JetStream no longer keeps |
@@ -33,14 +35,29 @@ def live(shard: int, video: str) -> str:
     return f"live.{shard}.{video}"
 
 
-def stored(shard: int) -> str:
+def stored(shard: int | Literal["*"]) -> str:
     """Return the subject on which a writer says how far a shard is stored."""
     return f"stored.{shard}"
 
 
-def archived(shard: int) -> str:
+def archived(shard: int | Literal["*"]) -> str:
     """Return the subject on which the archiver says how far a shard is in Postgres."""
     return f"archived.{shard}"
+
+
+def short(shard: int | Literal["*"]) -> str:
+    """Return the subject on which it is said that a shard's stream was found short."""
+    return f"short.{shard}"
+
+
+def known(shard: int | Literal["*"]) -> str:
+    """Return the subject on which everybody is asked for the highest number of a shard."""
+    return f"known.{shard}"
+
+
+def lifting(shard: int) -> str:
+    """Return the subject that a stream has while it is lifted: nobody says anything there."""
+    return f"lifting.{shard}"
 
 
 def set_aside(shard: int) -> str:

@@ -16,11 +16,14 @@ In the order of a comment's way:
 | `entry.py` | a comment on its way into its shard's stream, and what became of it |
 | `store_health.py` | whether a shard's stream answers, and since when it does not |
 | `archive_watch.py` | how far each shard is in Postgres |
+| `stream_continuity.py` | whether a shard's stream still gives new numbers |
+| `before_lift.py` | whether a number from before a lift is still a comment's own |
 | `guests.py` | a token for anybody who names himself |
 | `metrics.py` | what a writer counts beside a comment's milestones |
 | `archiver_app.py` | the archiver as a process of its own |
 | `archiver.py` | one shard's way from JetStream into Postgres, whatever happens around it |
 | `rows.py` | a row of the table, made of a message |
+| `lifting.py` | a stream found short: the shard goes on above every number that was ever given |
 | `continuity.py` | whether a number was skipped, and why |
 | `archive.py`, `archive.sql` | one shard in Postgres: whose turn it is, how far it is, storing more |
 | `setting_aside.py` | what Postgres cannot hold |

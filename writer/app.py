@@ -15,10 +15,12 @@ from runtime.credentials import Credentials
 from runtime.exchange import Answer, Asked, answer
 from runtime.hot_route import add_hot_route, to_response
 from runtime.jetstream import Publisher
+from runtime.marks import Marks
 from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
 from runtime.tokens import Tokens
+from wire.mark import Claim
 from wire.problem import Refused
 from writer.archive_watch import ArchiveWatch
 from writer.batcher import Batcher
@@ -51,14 +53,18 @@ class Writer:
     async def start(self) -> None:
         """Connect, see that the streams are those of this cluster, and start the batchers."""
         settings = self._settings
-        connection = self._connection = await jetstream.connect(settings, NAME)
+        connection = self._connection = await jetstream.connect(settings, NAME, on_reconnect=self._check_streams)
         await check_shards(connection, settings)
         watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
         await watch.start(connection)
+        marks = Marks(connection, settings.shards, self._found_short)
+        await marks.start()
         publisher, known = Publisher(connection), KnownKeys()
         for shard in range(settings.shards):
-            batcher = Batcher(shard, connection, publisher, watch, known, settings.hold_s)
+            batcher = Batcher(shard, connection, publisher, watch, marks, known, settings.hold_s)
             self.batchers.append(batcher)
+        await self._check_streams()
+        for shard, batcher in enumerate(self.batchers):
             self._tasks.append(asyncio.create_task(batcher.run(), name=f"batcher-{shard}"))
 
     async def drain(self) -> None:
@@ -67,6 +73,8 @@ class Writer:
 
     async def stop(self) -> None:
         """End the batchers and the connection."""
+        for batcher in self.batchers:
+            batcher.continuity.end()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -77,6 +85,14 @@ class Writer:
     def not_ready(self) -> str | None:
         """Return None always: while JetStream is away it is this part that has to tell clients so."""
         return None
+
+    async def _check_streams(self) -> None:
+        """See that no stream was replaced by an older copy, before anything is acknowledged."""
+        await asyncio.gather(*(batcher.continuity.check() for batcher in self.batchers))
+
+    def _found_short(self, shard: int, claim: Claim) -> None:
+        if shard < len(self.batchers):
+            self.batchers[shard].continuity.heard(claim)
 
     def _add_routes(self) -> None:
         async def post_comment(asked: Asked) -> Answer:

@@ -76,6 +76,40 @@ class Archive:
         through: int | None = await self._session.fetchval(_QUERIES["position"], self.shard)
         return through
 
+    async def lift(self) -> int | None:
+        """Return the number at which the stream is to begin again; None where no lift is under way."""
+        lift_to: int | None = await self._session.fetchval(_QUERIES["lift"], self.shard)
+        return lift_to
+
+    async def raise_lift(self, number: int) -> int:
+        """Begin a lift to a number, or raise that of one that is under way. Returns the number as it is now."""
+        lift_to: int = await self._session.fetchval(_QUERIES["raise_lift"], self.shard, number)
+        return lift_to
+
+    async def end_lift(self, number: int) -> None:
+        """Note that the stream begins at a number again and takes comments."""
+        await self._session.execute(_QUERIES["end_lift"], self.shard, number)
+
+    async def top(self) -> int:
+        """Return a number that is not below any that Postgres holds, 0 if it holds none."""
+        return await self._session.fetchval(_QUERIES["top"], self.shard) or 0
+
+    async def times(self, places: Sequence[tuple[str, int]]) -> dict[int, int]:
+        """Return when each of some numbers was stored, in milliseconds; without those that the videos do not have."""
+        videos, numbers = [video for video, _ in places], [number for _, number in places]
+        rows = await self._session.fetch(_QUERIES["times"], self.shard, videos, numbers)
+        return {row["comment_id"]: row["posted_ms"] for row in rows if row["posted_ms"] is not None}
+
+    async def what_is(self, number: int) -> tuple[str, int] | None:
+        """Return the video that a number belongs to, and when it was stored; None where it is not there."""
+        row = await self._session.fetchrow(_QUERIES["what_is"], self.shard, number)
+        return (row["video_id"], row["posted_ms"]) if row is not None else None
+
+    async def drop_old_block(self, before_ms: int) -> int | None:
+        """Drop the oldest block if every row of it is older than a time. Returns its first number, None for nothing."""
+        number: int | None = await self._session.fetchval(_QUERIES["drop_old_block"], self.shard, before_ms)
+        return number
+
     async def store(self, rows: Sequence[Row], old: int, new: int) -> int:
         """Store rows and move the position from `old` to `new`, both or neither. Returns how many comments were new.
 

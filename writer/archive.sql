@@ -21,6 +21,42 @@ SELECT pg_advisory_lock($1, $2)
 -- How far a shard is in Postgres.
 SELECT through FROM archive_position WHERE shard = $1
 
+-- lift --
+-- The number at which the shard's stream is to begin again; NULL where no lift is under way.
+SELECT lift_to FROM archive_position WHERE shard = $1
+
+-- raise_lift --
+-- Begins a lift, or raises the number of one that is under way. Returns the number as it is now.
+UPDATE archive_position SET lift_to = greatest(lift_to, $2) WHERE shard = $1 RETURNING lift_to
+
+-- end_lift --
+-- The stream begins at $2 again and takes comments.
+UPDATE archive_position SET lift_to = NULL WHERE shard = $1 AND lift_to = $2 RETURNING lift_to
+
+-- top --
+-- A number that is not below any that the shard's tables hold: the last one of its newest block; NULL without blocks.
+SELECT max(split_part(relname, '_', 3)::bigint + 1 << 22) - 1
+FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+WHERE inhparent = to_regclass(format('comments_%s', $1::int))
+
+-- times --
+-- The time at which each of some numbers was stored; NULL for one that the video does not have.
+SELECT wanted.comment_id, found.posted_ms
+FROM unnest($2::text[], $3::bigint[]) AS wanted (video_id, comment_id)
+LEFT JOIN LATERAL (
+    SELECT posted_ms FROM comments
+    WHERE shard = $1 AND video_id = wanted.video_id AND comment_id = wanted.comment_id
+    LIMIT 1
+) AS found ON true
+
+-- what_is --
+-- What a number stands for, whichever video it belongs to. Looks through a block's index: for rare questions.
+SELECT video_id, posted_ms FROM comments WHERE shard = $1 AND comment_id = $2
+
+-- drop_old_block --
+-- Drops the oldest block when every row of it is older than a time. Returns its first number, NULL for nothing done.
+SELECT drop_old_block($1, $2)
+
 -- ensure_block --
 -- Makes the block of a shard that holds a number, where it is missing.
 SELECT ensure_block($1, $2)

@@ -1,6 +1,7 @@
 """One shard's way from JetStream into Postgres, for as long as the process lives, whatever happens around it.
 
-    connect to Postgres -> wait for the turn -> read the position -> read the stream above it, check that no number is
+    connect to Postgres -> wait for the turn -> read the position -> see that the stream is not short, or lift the shard
+    (`lifting.py`) -> read the stream above it, check that no number is
     skipped, store the batch and move the position in one transaction, announce it -> wait to be woken, and again
 
 Postgres away, restarted or failed over, NATS away, the turn lost: each ends the session, and a new one begins with the
@@ -24,24 +25,25 @@ from runtime import postgres
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import Publisher, Reader, StoreAwayError, Stored, StoreError
 from runtime.logs import get_logger
+from runtime.marks import Marks
 from runtime.metrics import ARCHIVED
 from runtime.settings import Settings, SettingsError
 from wire import subjects
+from wire.mark import Claim
 from writer import continuity
 from writer.archive import Archive, PositionMovedError, RowRefusedError
 from writer.archiver_metrics import HELD, LOST, SET_ASIDE, STOPPED, THROUGH
+from writer.lifting import Lift, agrees
 from writer.rows import row_of
 from writer.setting_aside import set_aside
 from writer.trimming import Trimmer
 
 BATCH: Final = 1_000  # messages read and stored at once
 POLL_S: Final = 1.0  # how long a lost `stored.S` goes unnoticed; also how often `archived.S` is said again
-RECHECK_STOPPED_S: Final = 2.0
 BACK_OFF_S: Final = (0.1, 2.0)  # before the first and, doubled each time, the later attempts at a session
 LONG_SESSION_S: Final = 10.0  # a session that lasted so long was a good one: the next attempt comes at once
 NATS_AWAY_S: Final = 10.0  # after so long without NATS the turn goes to an archiver that may have it
 MAX_SET_ASIDE_IN_A_ROW: Final = 100  # more means that the fault is not in the messages, and nothing more is set aside
-STOPPED_LOG_INTERVAL_S: Final = 60.0
 
 _log = get_logger("archiver")
 
@@ -57,7 +59,7 @@ class RefusesAllError(Exception):
 class ShardArchiver:
     """Archives one shard while it is this archiver's turn, and stands by otherwise."""
 
-    def __init__(self, connection: Client, reader: Reader, settings: Settings, shard: int) -> None:
+    def __init__(self, connection: Client, reader: Reader, marks: Marks, settings: Settings, shard: int) -> None:
         self.shard = shard
         self.connected = False  # to Postgres: archiving or standing by
         self.held = False  # it is this archiver's turn
@@ -65,7 +67,10 @@ class ShardArchiver:
         self._connection = connection
         self._reader = reader
         self._settings = settings
+        self._marks = marks
         self._publisher = Publisher(connection)
+        self._lift = Lift(connection, reader, self._publisher, marks, shard)
+        self._claim: Claim | None = None  # what was said of the stream, and not looked into yet
         self._trimmer = Trimmer(connection, reader, settings, shard)
         self._woken = asyncio.Event()
         self._unchecked = True  # the stream may have been replaced since its end was last compared with the position
@@ -80,6 +85,13 @@ class ShardArchiver:
 
     def reconnected(self) -> None:
         """NATS was away: what came back may be another stream, or an older copy of it."""
+        self._unchecked = True
+        self._woken.set()
+
+    def claimed(self, claim: Claim) -> None:
+        """Somebody found the stream short."""
+        again = min((one.again for one in (claim, self._claim) if one is not None and one.again), default=0)
+        self._claim = Claim(max(claim.known, self._claim.known if self._claim is not None else 0), again)
         self._unchecked = True
         self._woken.set()
 
@@ -145,7 +157,7 @@ class ShardArchiver:
         """Archive the next batch. Returns whether everything is archived."""
         self._woken.clear()
         if self._unchecked:
-            await self._wait_until_long_enough(archive)
+            await self._check_stream(archive)
             return False
         messages, more = await self._reader.after(self.shard, "*", through, BATCH)
         if not messages:
@@ -166,8 +178,9 @@ class ShardArchiver:
             _log.warning("Postgres was set back: catching up", shard=self.shard, through=through, was=self.through)
         self.through = through
         await self._announce()
+        known = max(through, self._marks.of(self.shard))
         state = await self._reader.state(self.shard)
-        if state.last < through:
+        if state.last < known:
             self._unchecked = True
         elif state.last > through:
             await self._pass_over(archive, through, state.last)
@@ -180,33 +193,43 @@ class ShardArchiver:
         except StoreError as error:
             _log.warning("cannot trim", shard=self.shard, error=str(error))
 
-    async def _wait_until_long_enough(self, archive: Archive) -> None:
-        """Return once the stream's end is not below the position; until then nothing is archived or trimmed.
+    async def _check_stream(self, archive: Archive) -> None:
+        """Return once the stream is known to go on where it was; a shard whose stream was found short is lifted.
 
         A stream found short has lost acknowledged messages, or is an old copy. It would give numbers a second time,
         and whatever it gave them to would never come to Postgres.
         """
-        said_at = None
-        while True:
-            end_if_cancelled()
-            self.through = through = await self._position(archive)
-            last = (await self._reader.state(self.shard)).last
-            if last >= through:
-                break
-            STOPPED.labels(self.shard).set(1)
-            if said_at is None or time.monotonic() - said_at > STOPPED_LOG_INTERVAL_S:
-                said_at = time.monotonic()
-                _log.error(
-                    "the stream was found short: it ends below what is archived; the shard is stopped",
-                    shard=self.shard,
-                    through=through,
-                    last=last,
-                )
-            await self._announce()
-            await asyncio.sleep(RECHECK_STOPPED_S)
-        if said_at is not None:
-            _log.warning("the stream is long enough again: archiving goes on", shard=self.shard, through=through)
-        self._unchecked = False
+        self.through = through = await self._position(archive)
+        known = max(through, self._marks.of(self.shard))  # before the stream is asked: it grows meanwhile
+        state = await self._reader.state(self.shard)
+        claim = self._claim
+        if await archive.lift() is None:
+            if claim is not None and claim.known >= state.first:
+                pass
+            elif state.last < known or not await agrees(archive, self._reader, through):
+                claim = Claim(known)
+            else:
+                self._claim, self._unchecked = None, False
+                return
+        STOPPED.labels(self.shard).set(1)
+        _log.error(
+            "the stream was found short: it would give numbers again; the shard is stopped and lifted",
+            shard=self.shard,
+            through=through,
+            first=state.first,
+            last=state.last,
+            known=claim.known if claim is not None else None,
+        )
+        await self._lift.run(archive, claim or Claim(through), self._store_rest)
+        self.through = await self._position(archive)
+        self._claim, self._unchecked = None, False
+        STOPPED.labels(self.shard).set(0)
+        await self._announce()
+
+    async def _store_rest(self, archive: Archive, messages: Sequence[Stored]) -> None:
+        self.through = await self._position(archive)
+        if messages:
+            await self._store(archive, messages)
 
     async def _account_for(self, skipped: Sequence[continuity.Hole]) -> int:
         """Return the stream's first number when it says why numbers are missing. Raises `SkippedError` otherwise."""

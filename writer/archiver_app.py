@@ -10,10 +10,12 @@ from nats.aio.msg import Msg
 
 from runtime import jetstream, postgres
 from runtime.jetstream import Reader
+from runtime.marks import Marks
 from runtime.service import Service, make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
 from wire import subjects
+from wire.mark import Claim
 from writer.archive_lag import LagWatch
 from writer.archiver import ShardArchiver
 
@@ -52,11 +54,13 @@ class ArchiverService:
             raise
         reader = Reader(connection)
         await reader.start()
+        marks = Marks(connection, self._settings.shards, self._claimed)
         for shard in range(self._settings.shards):
-            archiver = ShardArchiver(connection, reader, self._settings, shard)
+            archiver = ShardArchiver(connection, reader, marks, self._settings, shard)
             self._archivers.append(archiver)
             await connection.subscribe(subjects.stored(shard), cb=self._stored)
             self._tasks.append(asyncio.create_task(archiver.run(), name=f"archiver-{shard}"))
+        await marks.start()
         self._tasks.append(asyncio.create_task(LagWatch(reader, self._archivers).run(), name="lag"))
 
     async def drain(self) -> None:
@@ -80,6 +84,9 @@ class ArchiverService:
 
     async def _stored(self, message: Msg) -> None:
         self._archivers[int(message.subject.rsplit(".", 1)[1])].wake()
+
+    def _claimed(self, shard: int, claim: Claim) -> None:
+        self._archivers[shard].claimed(claim)
 
     async def _reconnected(self) -> None:
         for archiver in self._archivers:

@@ -19,3 +19,8 @@ LOST: Final = Counter(
     "livecomments_archive_lost_numbers", "Numbers that the stream no longer held when Postgres needed them", _SHARD
 )
 TRIMMED: Final = Counter("livecomments_archive_trimmed_numbers", "Numbers taken off the stream, being archived", _SHARD)
+LIFTS: Final = Counter("livecomments_archive_lifts", "Times that a stream was found short and the shard lifted", _SHARD)
+COLLIDED: Final = Counter(
+    "livecomments_archive_collided", "Messages set aside because their number stands for something else", _SHARD
+)
+BLOCKS_DROPPED: Final = Counter("livecomments_archive_blocks_dropped", "Blocks dropped, being too old", _SHARD)

@@ -21,15 +21,18 @@ from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import Ack, AlreadyStoredError, Outgoing, Publisher, StoreAwayError, StoreError, StoreFullError
 from runtime.logs import get_logger
+from runtime.marks import Marks
 from runtime.metrics import STORED
 from wire import subjects
 from wire.problem import Refused
 from writer import metrics
 from writer.archive_watch import ArchiveWatch
 from writer.batch import MAX_BATCH, Piece, piece_of, split
+from writer.before_lift import ArchiveSilentError, belongs
 from writer.entry import Entry, Kept, Outcome
 from writer.known_keys import KnownKeys
 from writer.store_health import State, StoreHealth
+from writer.stream_continuity import Continuity
 from writer.waiting import Waiting
 
 REPEAT_AFTER_S: Final = (0.2, 0.3)  # a round without an answer is sent again after a wait out of this range
@@ -48,12 +51,20 @@ class Batcher:
     """Stores one shard's comments. `take` hands one over, `run` is the task that does it."""
 
     def __init__(
-        self, shard: int, connection: Client, publisher: Publisher, watch: ArchiveWatch, known: KnownKeys, hold_s: float
+        self,
+        shard: int,
+        connection: Client,
+        publisher: Publisher,
+        watch: ArchiveWatch,
+        marks: Marks,
+        known: KnownKeys,
+        hold_s: float,
     ) -> None:
         self._shard = shard
         self._connection = connection
         self._publisher = publisher
         self._watch = watch
+        self.continuity = Continuity(shard, connection, marks, self._stopped_or_resumed)
         self._known = known
         self._health = StoreHealth(hold_s)
         self._loop = asyncio.get_running_loop()
@@ -61,11 +72,9 @@ class Batcher:
         self._queue: deque[Entry] = deque()  # what waits and is not on its way
         self._work = asyncio.Event()  # set while there is something to send, or to probe for
         self._highest = 0  # the highest number acknowledged to this writer
-        self._short = False
         self._closed = False
         metrics.QUEUE_DEPTH.labels(shard).set_function(lambda: self.waiting)
         self._away_gauge = metrics.STORE_AWAY.labels(shard)
-        self._short_gauge = metrics.STREAM_SHORT.labels(shard)
 
     @property
     def waiting(self) -> int:
@@ -90,7 +99,7 @@ class Batcher:
 
     def check_open(self) -> None:
         """Raise `Refused` (`not_stored`) when a comment could not be taken now."""
-        if self._closed or self._short or self._health.state is State.AWAY or self._waiting.full:
+        if self._closed or self.continuity.is_short or self._health.state is State.AWAY or self._waiting.full:
             raise Refused("not_stored")
 
     def take(self, message: Outgoing, *, keyed: bool) -> asyncio.Future[Outcome]:
@@ -148,7 +157,7 @@ class Batcher:
         """Send entries until each has an outcome. Returns those for which JetStream did not answer."""
         if not self._connection.is_connected:
             return entries  # nothing is piled up in the client's own buffer
-        highest = self._known_number()
+        highest = max(self.continuity.known, self._watch.through(self._shard))
         for entry in entries:
             if entry.known_before is None:
                 entry.known_before = highest
@@ -173,7 +182,7 @@ class Batcher:
         """Returns what to send in its place: nothing, unless JetStream refused this batch. Raises `StoreAwayError`."""
         metrics.ROUND_BATCH.observe(len(entries))
         try:
-            acks = await self._publisher.batch([entry.message for entry in entries])
+            acks = await self._publisher.batch([entry.outgoing() for entry in entries])
         except StoreAwayError:
             raise
         except StoreFullError:
@@ -207,7 +216,7 @@ class Batcher:
     async def _send_single(self, entry: Entry) -> bool:
         """Returns whether JetStream answered."""
         try:
-            ack = await self._publisher.one(entry.message)
+            ack = await self._publisher.one(entry.outgoing())
         except (StoreAwayError, AlreadyStoredError):  # the latter: the first one is still on its way to the replicas
             _maybe_stored([entry])
             return False
@@ -217,19 +226,40 @@ class Batcher:
             _log.error("a comment was refused", shard=self._shard, error=str(error))
             self._waiting.refuse([entry], "not_stored")
         else:
+            if ack.duplicate and ack.number < self.continuity.floor:
+                return await self._repeat_from_before_a_lift(entry, ack)
             self._acknowledged(entry, ack, self._watch.covered(self._shard, ack.number))
         return True
+
+    async def _repeat_from_before_a_lift(self, entry: Entry, ack: Ack) -> bool:
+        """JetStream remembers the id under a number from before the shard was lifted: is that still this comment's?
+
+        Returns whether JetStream answered.
+        """
+        try:
+            is_its = await belongs(self._connection, self._shard, ack.number, entry.message)
+        except ArchiveSilentError:
+            self._waiting.refuse([entry], "not_stored")
+            return True
+        if is_its:
+            self._acknowledged(entry, ack, self._watch.covered(self._shard, ack.number))
+            return True
+        # The number was taken back: it stands for another comment. Under an id of its own the comment gets a new one,
+        # the same one however often it is repeated.
+        entry.stored_as = f"{entry.message.message_id}~{self.continuity.floor}"
+        return await self._send_single(entry)
 
     # What became of an entry.
 
     def _acknowledged(self, entry: Entry, ack: Ack, archived: asyncio.Future[bool]) -> None:
         known_before = entry.known_before or 0
         if not ack.duplicate and ack.number <= known_before:
-            self._found_short(ack.number, known_before)
-        if self._short:
+            self.continuity.found_short(known_before, ack.number)
+        if self.continuity.is_short:
             self._waiting.refuse([entry], "not_stored")
             return
         self._highest = max(self._highest, ack.number)
+        self.continuity.reach(ack.number)
         if entry.keyed:
             self._known.add(entry.message.message_id, ack.number, self._loop.time())
         if ack.duplicate and not entry.maybe_stored:
@@ -255,9 +285,6 @@ class Batcher:
 
     # The state of the stream.
 
-    def _known_number(self) -> int:
-        return max(self._highest, self._watch.through(self._shard))
-
     def _note_answer(self) -> None:
         before = self._health.state
         self._health.answered()
@@ -274,17 +301,9 @@ class Batcher:
             _log.warning(_SAID_OF[state], shard=self._shard)
         self._away_gauge.set(state is State.AWAY)
 
-    def _found_short(self, number: int, known_before: int) -> None:
-        if not self._short:
-            _log.error(
-                "the stream has lost comments: it gave a number again, and the shard takes no more",
-                shard=self._shard,
-                number=number,
-                known=known_before,
-            )
-        self._short = True
-        self._short_gauge.set(1)
-        self._waiting.refuse_all("not_stored")
+    def _stopped_or_resumed(self) -> None:
+        if self.continuity.is_short:
+            self._waiting.refuse_all("not_stored")
 
     async def _probe(self) -> None:
         with contextlib.suppress(StoreError):

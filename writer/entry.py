@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.jetstream import Outgoing
 
@@ -33,6 +33,7 @@ class Entry:
     `keyed`: it came with an Idempotency-Key. `held`: it waits while JetStream is away, which one that came while
     JetStream is only being tried again does not. `known_before` is the highest number known for the shard when it was
     first sent, None before that. `maybe_stored`: it was sent and had no answer.
+    `stored_as`: the message id under which it is stored, where that is not its own any more (see `before_lift.py`).
     """
 
     message: Outgoing
@@ -43,3 +44,8 @@ class Entry:
     outcome: asyncio.Future[Outcome]
     known_before: int | None = None
     maybe_stored: bool = False
+    stored_as: str | None = None
+
+    def outgoing(self) -> Outgoing:
+        """Return it as it goes to JetStream."""
+        return self.message if self.stored_as is None else replace(self.message, message_id=self.stored_as)

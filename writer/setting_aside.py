@@ -20,13 +20,16 @@ _RENAMED: Final = {
 }
 
 
-async def set_aside(publisher: Publisher, shard: int, stored: Stored) -> None:
-    """Keep a message in the stream `setaside`, once, however often it is tried. Raises `StoreError`."""
+async def set_aside(publisher: Publisher, shard: int, stored: Stored, *, collided: bool = False) -> None:
+    """Keep a message in the stream `setaside`, once, however often it is tried. Raises `StoreError`.
+
+    `collided`: its number stands for something else, which may have been set aside as well.
+    """
     await publisher.one(
         Outgoing(
             subject=subjects.set_aside(shard),
             payload=stored.payload,
-            message_id=f"{shard}-{stored.number}",
+            message_id=f"{shard}-{stored.number}" + (f"-{stored.posted_ms}" if collided else ""),
             further=further_headers(stored.headers),
         )
     )

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from runtime import jetstream
 from runtime.settings import SettingsError
-from tests.archive.conftest import SHARD, VIDEO, World, metric, until, until_metric
+from tests.archive.conftest import SHARD, VIDEO, World, metric, until
 from wire import subjects
 from writer.archive import BLOCK_BITS, Archive, PositionMovedError
 from writer.rows import Row
@@ -220,21 +220,6 @@ async def test_a_stream_that_was_emptied_is_passed_over_to_its_end(world: World)
 
     await until(at_the_end)
     assert await world.numbers() == []
-
-
-async def test_a_stream_found_short_stops_its_shard_until_it_is_long_enough(world: World) -> None:
-    service = await world.start()
-    [first] = await world.say("one")
-    await world.archived([first])
-    through = await world.move_position(by=3)
-    await until_metric("livecomments_archive_stopped", 1)
-    numbers = await world.say("two", "three")
-    assert service.not_ready() is None
-    assert (await world.numbers(), await world.position()) == ([first], through)
-    assert metric("livecomments_archive_stopped") == 1
-    await world.move_position(by=-3)
-    await world.archived([first, *numbers])
-    await until_metric("livecomments_archive_stopped", 0)
 
 
 async def test_another_number_of_shards_than_the_cluster_was_born_with_is_refused(world: World) -> None:

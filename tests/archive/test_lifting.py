@@ -1,0 +1,238 @@
+"""A stream that was found short never gives a number twice, and nothing that it still has is lost."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime import jetstream
+from runtime.marks import Marks
+from runtime.streams import provision, put_subjects_back, take_subjects_off
+from tests.archive.conftest import SHARD, World, metric, until, until_metric
+from wire.mark import Claim
+from writer import lifting
+
+LIFTS = "livecomments_archive_lifts_total"
+COLLIDED = "livecomments_archive_collided_total"
+LOST = "livecomments_archive_lost_numbers_total"
+
+
+class Copy:
+    """A copy of what nats-server has on its disk, to be put back later."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self._world = world
+        self._store = world.nats.folder / "jetstream"
+        self._copy = folder / "copy"
+
+    async def take(self) -> None:
+        self._world.nats.stop()
+        shutil.copytree(self._store, self._copy)
+        await self._start()
+
+    async def put_back(self, while_down: Callable[[], None] = lambda: None) -> None:
+        self._world.nats.kill()
+        shutil.rmtree(self._store)
+        shutil.copytree(self._copy, self._store)
+        while_down()
+        await self._start()
+
+    async def _start(self) -> None:
+        await asyncio.to_thread(self._world.nats.start)
+
+        async def back() -> bool:
+            return self._world.connection.is_connected
+
+        await until(back)
+
+
+@pytest.fixture
+def copy(world: World, tmp_path: Path) -> Copy:
+    return Copy(world, tmp_path)
+
+
+async def lifted(world: World, times: float) -> None:
+    async def done() -> bool:
+        under_way = await world.owner.fetchval("SELECT lift_to FROM archive_position WHERE shard = $1", SHARD)
+        return metric(LIFTS) == times and under_way is None
+
+    await until(done, within_s=15)
+
+
+async def say(world: World, *texts: str) -> list[int]:
+    """Store comments, once the stream takes any."""
+    numbers: list[int] = []
+    for text in texts:
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    numbers += await world.say(text)
+                    break
+                except jetstream.StoreAwayError:
+                    await asyncio.sleep(0.02)
+    return numbers
+
+
+async def test_an_older_copy_of_a_stream_is_lifted_above_every_number_and_nothing_archived_changes(
+    world: World, copy: Copy
+) -> None:
+    lifts = metric(LIFTS)
+    numbers = await world.say("one", "two")
+    await copy.take()
+    await world.start()
+    numbers += await world.say("three", "four", "five")
+    await world.archived(numbers)
+    rows = await world.rows()
+    await copy.put_back()
+    await lifted(world, lifts + 1)
+    assert await world.rows() == rows
+    after = await say(world, "six")
+    assert after[0] > numbers[-1]
+    await world.archived(numbers + after)
+    assert await world.position() == after[0]
+    await until_metric("livecomments_archive_stopped", 0)
+
+
+async def test_what_took_numbers_of_other_comments_is_set_aside_and_overwrites_nothing(
+    world: World, copy: Copy
+) -> None:
+    lifts, collided = metric(LIFTS), metric(COLLIDED)
+    numbers = await world.say("one")
+    await copy.take()
+    service = await world.start()
+    numbers += await world.say("two", "three")
+    await world.archived(numbers)
+    rows = await world.rows()
+    await world.stop(service)
+    await copy.put_back()
+    again = await world.say("other two", "other three", "new")
+    assert again[:2] == numbers[1:]
+    await world.start()  # it looks whether the stream is what it was
+    await lifted(world, lifts + 1)
+    assert (await world.rows())[:3] == rows
+    assert metric(COLLIDED) == collided + 2
+    stored = await jetstream.api(world.connection, "STREAM.INFO.setaside")
+    assert stored["state"]["messages"] == 2
+    # What stands above all that was given is a comment like any other.
+    assert await world.numbers() == [*numbers, again[2]]
+    assert (await say(world, "next"))[0] > again[2]
+
+
+async def test_what_was_given_again_and_refused_does_not_take_a_number_that_is_known(world: World, copy: Copy) -> None:
+    """The lost comments never came to Postgres: nobody can bring them back, and nobody gets their numbers."""
+    lifts, lost = metric(LIFTS), metric(LOST)
+    numbers = await world.say("one")
+    await copy.take()
+    given = await world.say("lost", "lost too")
+    await copy.put_back()
+    again = await world.say("refused")
+    assert again[0] == given[0]
+    await world.start()
+    await Marks(world.connection, 2).claim(SHARD, Claim(given[-1], again[0]))
+    await lifted(world, lifts + 1)
+    assert await world.numbers() == numbers
+    assert metric(LOST) == lost + 2
+    assert (await say(world, "next"))[0] > given[-1]
+
+
+async def test_everybody_is_asked_how_far_the_numbers_went(world: World, copy: Copy) -> None:
+    lifts = metric(LIFTS)
+    await world.start()
+    far = (await world.say("one"))[0] + 10**9 * 3600  # an hour of clock that goes ahead
+    knows = Marks(world.connection, 2)
+    await knows.start(follow=False)
+    knows.reach(SHARD, far)
+    await knows.claim(SHARD, Claim(far - 5))
+    await lifted(world, lifts + 1)
+    assert (await say(world, "next"))[0] > far
+
+
+async def test_a_claim_that_comes_after_the_lift_is_about_what_is_over(world: World) -> None:
+    lifts = metric(LIFTS)
+    await world.start()
+    [number] = await world.say("one")
+    await world.archived([number])
+    marks = Marks(world.connection, 2)
+    await marks.claim(SHARD, Claim(number))
+    await lifted(world, lifts + 1)
+    await marks.claim(SHARD, Claim(number))
+    numbers = await say(world, "two", "three")
+    await world.archived([number, *numbers])
+    assert numbers[1] == numbers[0] + 1
+    assert metric(LIFTS) == lifts + 1
+
+
+class BrokenOffError(Exception):
+    """The archiver ends here, as in a crash."""
+
+
+@pytest.mark.parametrize("step", ["take_subjects_off", "gather", "set aside", "purged", "put_subjects_back"])
+async def test_a_lift_that_broke_off_is_ended_by_whoever_comes_next(
+    world: World, copy: Copy, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    lifts = metric(LIFTS)
+    numbers = await world.say("one")
+    await copy.take()
+    service = await world.start()
+    numbers += await world.say("two", "three")
+    await world.archived(numbers)
+    await world.stop(service)
+    await copy.put_back()
+    again = await world.say("other two", "other three", "new")
+    broke_off = asyncio.Event()
+
+    def breaks_off(*_: object, **__: object) -> None:
+        broke_off.set()
+        raise BrokenOffError
+
+    with monkeypatch.context() as broken:
+        match step:
+            case "take_subjects_off" | "put_subjects_back":
+                broken.setattr(lifting, step, breaks_off)
+            case "gather":
+                broken.setattr(Marks, "gather", breaks_off)
+            case "set aside":
+                broken.setattr(lifting.Lift, "_collided", breaks_off)
+            case "purged":
+                purged = lifting.Lift._is_purged
+
+                async def then_breaks_off(self: lifting.Lift, lift_to: int) -> bool:
+                    return breaks_off() if await purged(self, lift_to) else False  # type: ignore[func-returns-value]
+
+                broken.setattr(lifting.Lift, "_is_purged", then_breaks_off)
+        service = await world.start()
+        await asyncio.wait_for(broke_off.wait(), 15)
+        await world.stop(service)
+    # Whoever provisions the streams meanwhile does not open it before its time.
+    await provision(world.connection, world.owner, world.settings, lambda _: None)
+    await world.start()
+    await lifted(world, lifts + 1)
+    after = await say(world, "next")
+    await world.archived([*numbers, again[2], *after])
+    assert after[0] > again[2]
+    assert [row["message"] for row in await world.rows()] == ["one", "two", "three", "new", "next"]
+
+
+async def test_while_a_shard_is_lifted_nothing_is_stored_in_it(world: World) -> None:
+    await take_subjects_off(world.connection, SHARD)
+    with pytest.raises(jetstream.StoreAwayError):
+        await world.say("one")
+    await put_subjects_back(world.connection, SHARD)
+    await world.say("one")
+
+
+async def test_two_archivers_lift_a_shard_once(world: World, copy: Copy) -> None:
+    lifts = metric(LIFTS)
+    numbers = await world.say("one")
+    await copy.take()
+    await world.start()
+    await world.start()
+    numbers += await world.say("two")
+    await world.archived(numbers)
+    await copy.put_back()
+    await lifted(world, lifts + 1)
+    numbers += await say(world, "three")
+    await world.archived(numbers)
+    assert metric(LIFTS) == lifts + 1
