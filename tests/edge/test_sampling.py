@@ -8,7 +8,6 @@ import jwt
 import pytest
 
 from runtime.tokens import Tokens
-from tests.edge.waiting import until
 
 RATE = 20
 COUNT = 400
@@ -82,29 +81,3 @@ async def test_a_replay_is_the_sample_that_was_shown_live_and_reaches_the_same_p
         assert int(again.last_id) == numbers[-1], "the position moves past what was not shown"
         [sync] = named(again, "sync")
         assert sync.json() == {"resumed": True, "replayed": len(live.numbers), "complete": True}
-
-
-async def test_above_a_number_of_viewers_new_ones_are_told_to_poll(start_edge, store, video, viewers, tokens):
-    edge = start_edge(poll_above=2)
-    for place in range(2):
-        await viewers.watch(edge, video, token=tokens.issue(f"u{place}", 600))
-    third = await viewers.watch(edge, video, synced=False)
-    await until(lambda: third.ended)
-    assert [event.name for event in third.events] == ["poll", "bye"]
-    assert named(third, "poll")[0].json() == {"url": f"/comments/{video}/snapshot", "intervalMs": 2_000}
-    assert named(third, "bye")[0].json() == {"reason": "poll"}
-    assert third.retry_ms is not None
-    assert third.retry_ms >= 60_000
-
-
-async def test_viewers_are_counted_over_all_edges_and_told_without_a_message_for_each(edges, video, viewers, tokens):
-    streams = [await viewers.watch(edges[place % 2], video, token=tokens.issue(f"u{place}", 600)) for place in range(5)]
-
-    def counts() -> set[int]:
-        return {named(stream, "viewers")[-1].json()["count"] for stream in streams}
-
-    await until(lambda: counts() == {5}, 15)
-    streams.pop().close()
-    await until(lambda: counts() == {4}, 15)
-    told = [len(named(stream, "viewers")) for stream in streams]
-    assert max(told) <= 8, "a bounded number of events"
