@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench-latency bench-fanout lock clean
+.PHONY: help run test check format bench-latency bench-fanout faults lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,12 @@ bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
 bench-fanout: ## what a write to a viewer costs: this edge beside a bare C loop, nchan and others (ARGS="--long")
 	@requirements/set-up dev && exec .venv/bin/python -m bench.fanout $(ARGS)
 
+faults: ## break every part under load, and check every promise: mutants, then half an hour (ARGS="--short", "--seed N")
+	@requirements/set-up run && exec .venv/bin/python -m faults $(or $(ARGS),--all)
+
+bench-write: ## what taking, archiving and paging through comments costs, beside a plain Quart route (ARGS="--long")
+	@requirements/set-up dev && exec .venv/bin/python -m bench.write $(ARGS)
+
 # The locks name no registry, and no folder of the machine that wrote them.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
@@ -41,5 +47,5 @@ lock: ## write requirements/*.txt anew after a change in pyproject.toml (UPGRADE
 	$(COMPILE) --extra dev pyproject.toml requirements/build.in -c requirements/run.txt --output-file requirements/dev.txt
 
 clean: ## remove what can be made again; the cluster's data in .data stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist test-artefacts bench-results
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist test-artefacts bench-results fault-results
 	find . -name __pycache__ -not -path './.data/*' -prune -exec rm -rf {} +

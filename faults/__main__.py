@@ -18,6 +18,7 @@ from faults.mutant_runs import try_mutants
 from faults.report import print_verdict, write_report
 from faults.show import do_run
 from faults.trial import long_trial, short_trial
+from faults.verdict import EXIT_CLEAN, EXIT_VIOLATED
 from faults.worker import WorkerError
 
 RESULTS: Final = Path("fault-results")
@@ -34,6 +35,7 @@ LONG_MINUTES: Final = 30.0
 )
 @click.option("--long", "which", flag_value="long", help="Everything, at random, with quiet spells.")
 @click.option("--mutants", "which", flag_value="mutants", help="The system with one defect after the other.")
+@click.option("--all", "which", flag_value="all", help="The mutants, and then the long run.")
 @click.option("--only", multiple=True, metavar="NAME", help="With --mutants: only this one, and others named so.")
 @click.option("--check", "checked", type=click.Path(path_type=Path, exists=True), help="Check a ledger's folder again.")
 @click.option("--seed", type=click.IntRange(min=0), help="What was printed by the run to repeat.  [default: a new one]")
@@ -62,18 +64,18 @@ def main(
     if checked is not None:
         sys.exit(judge(checked, console, []))
     seed = secrets.randbits(32) if seed is None else seed
-    if which == "mutants":
-        folder = out or RESULTS / f"mutants-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-        sys.exit(0 if try_mutants(folder.resolve(), seed, only, console) else 1)
-    if which == "long":
+    folder = (out or RESULTS / f"{which}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}").resolve()
+    folder.mkdir(parents=True, mode=0o700)
+    console.print(f"seed {seed}; everything goes to {folder}", soft_wrap=True)
+    all_caught = which not in ("mutants", "all") or try_mutants(folder, seed, only, console)
+    if which == "mutants" or not all_caught:
+        sys.exit(EXIT_CLEAN if all_caught else EXIT_VIOLATED)
+    if which != "short":
         trial = long_trial(seed, minutes, rate or LONG_RATE, viewers or LONG_VIEWERS)
     else:
         trial = short_trial(seed, rate or SHORT_RATE, viewers or SHORT_VIEWERS)
-    folder = out or RESULTS / f"{which}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder.mkdir(parents=True, mode=0o700)
-    console.print(f"seed {seed}; everything goes to {folder}", soft_wrap=True)
     try:
-        untried = do_run(trial, folder.resolve(), console)
+        untried = do_run(trial, folder, console)
     except (StartError, WorkerError, OSError) as error:
         raise click.ClickException(f"the run came to no end: {error}") from None
     sys.exit(judge(folder, console, untried))

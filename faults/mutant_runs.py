@@ -46,7 +46,6 @@ class Outcome:
 
 def try_mutants(folder: Path, seed: int, only: Sequence[str], console: Console) -> bool:
     """Try all of them, or those that are named, and print the list. Returns whether all came out as they should."""
-    folder.mkdir(parents=True, mode=0o700)
     chosen = [one for one in MUTANTS if not only or one.name in only]
     outcomes = []
     for outcome in _outcomes(folder, seed, chosen, console):

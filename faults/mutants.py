@@ -47,6 +47,13 @@ MUTANTS: Final = (
                 "            self._waiting.resolve(entry, Kept(guess, self._watch.covered(self._shard, 0)))\n"
                 "            return True\n",
             ),
+            Patch(
+                "writer/batcher.py",
+                "        except StoreAwayError:\n            raise\n",
+                "        except StoreAwayError:\n"
+                "            guess = self._known_number() + 1\n"
+                "            acks = [Ack(guess + place, duplicate=False) for place in range(len(entries))]\n",
+            ),
         ),
         _by(Check.KEPT, Check.NUMBERS),
     ),

@@ -11,7 +11,7 @@ from typing import Final
 from faults.under_test import NATS, POSTGRES
 
 FIRST_AT_S: Final = 5.0
-SHORT_GAP_S: Final = (4.0, 6.0)
+SHORT_GAP_S: Final = (3.0, 4.5)
 SPELL_S: Final = (20.0, 60.0)
 QUIET_SHARE: Final = 0.25
 STOP_S: Final = (5.0, 30.0)
@@ -94,14 +94,14 @@ def fixed_schedule(chance: Random, targets: Targets) -> list[Fault]:  # noqa: AR
     return [
         Fault(1.0, Kind.CUT, f"edge-1-{NATS}"),
         Fault(2.0, Kind.SILENCE, f"edge-2-{NATS}", NOTICED_AFTER_S + 0.5, "both"),
-        Fault(3.0, Kind.SILENCE, f"writer-1-{NATS}", 2.5, "back"),
-        Fault(6.5, Kind.KILL, "archiver-1"),
-        Fault(8.5, Kind.KILL, NATS),
-        Fault(11.0, Kind.KILL, "edge-1"),
-        Fault(13.0, Kind.KILL, "writer-1"),
-        Fault(15.0, Kind.KILL, "archiver-1"),
-        Fault(17.0, Kind.CUT, f"edge-2-{NATS}"),
-        Fault(18.5, Kind.KILL, "history-1"),
+        Fault(3.0, Kind.SILENCE, f"writer-1-{NATS}", 4.5, "back"),
+        Fault(8.5, Kind.KILL, "archiver-1"),
+        Fault(10.0, Kind.KILL, NATS),
+        Fault(13.0, Kind.KILL, "edge-1"),
+        Fault(15.0, Kind.KILL, "writer-1"),
+        Fault(17.0, Kind.KILL, "archiver-1"),
+        Fault(18.5, Kind.CUT, f"edge-2-{NATS}"),
+        Fault(20.0, Kind.KILL, "history-1"),
     ]
 
 

@@ -43,6 +43,7 @@ def short_trial(seed: int, rate: float, viewers: int) -> Trial:
         schedule=short_schedule,
         needs=Needs(faults=10, acknowledged=int(20 * rate), reconnects=viewers // 2, followed_to_the_end=viewers // 2),
         rate=rate,
+        calm_s=8,
         videos=12,
         followers=viewers * 3 // 4,
         passers=viewers // 4,
