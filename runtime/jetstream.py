@@ -271,12 +271,14 @@ class Reader:
         messages, _ = await self._direct_get(shard, request)
         return messages[0] if messages else None
 
-    async def newest_of(self, shard: int, videos: Sequence[str]) -> dict[str, Stored]:
-        """Return the newest message of each of up to `MULTI_LAST_MAX` videos that has one in the stream.
+    async def newest_of(self, shard: int, videos: Sequence[str], above: int = 0) -> dict[str, Stored]:
+        """Return the newest message of each of up to `MULTI_LAST_MAX` videos that has one above a number in the stream.
 
         A replica may answer that lags behind its leader.
         """
         request = {"multi_last": [subjects.comments(shard, video) for video in videos], "batch": len(videos)}
+        if above:
+            request["seq"] = above + 1
         messages, _ = await self._direct_get(shard, request)
         return {subjects.video_of(message.subject): message for message in messages}
 
