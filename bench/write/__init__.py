@@ -1,0 +1,13 @@
+"""`make bench-write`: what it costs to take comments, to archive them and to page through them.
+
+| file | its one concern |
+|---|---|
+| `__main__.py` | the command |
+| `lines/` | what is to be reached, one file each |
+| `line.py` | what a line is given, and what it says |
+| `system.py` | the cluster that is measured: its parts, and what CPU they use |
+| `wrk.py` | the load: wrk, started and read |
+| `load.lua` | what wrk sends |
+| `plain.py` | the same service in the plainest way, as an app |
+| `plain_peer.py` | that app as a process |
+"""

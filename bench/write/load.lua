@@ -1,0 +1,94 @@
+-- wrk's script. Prints one line of JSON: what was answered, and how late.
+--
+--   post TOKENS VIDEOS NAME PER_SECOND   POSTs by the authors whose tokens stand in a file, one a line, to videos in turn;
+--                                        PER_SECOND 0: as many as go
+--   page TOKEN PATHS                     GETs of the paths that stand in a file, one a line, in turn
+
+local ffi = require("ffi")
+ffi.cdef [[
+  typedef struct { long tv_sec; long tv_nsec; } timespec;
+  int clock_gettime(int clock, timespec *now);
+]]
+local CLOCK_MONOTONIC = 1
+local LATEST_MS = 1000 -- an open loop that is further behind than this gives up what it missed
+
+local now = ffi.new("timespec")
+local function now_ms()
+  ffi.C.clock_gettime(CLOCK_MONOTONIC, now)
+  return tonumber(now.tv_sec) * 1000 + tonumber(now.tv_nsec) / 1e6
+end
+
+local threads = {}
+function setup(thread)
+  table.insert(threads, thread)
+end
+
+statuses = {}
+function response(status)
+  statuses[status] = (statuses[status] or 0) + 1
+end
+
+local function lines(file)
+  local found = {}
+  for line in io.lines(file) do
+    table.insert(found, line)
+  end
+  return found
+end
+
+local ways = {}
+
+function ways.post(arguments)
+  local heads, sent = {}, 0
+  for _, token in ipairs(lines(arguments[2])) do
+    table.insert(heads, { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" })
+  end
+  local videos, name, per_s = tonumber(arguments[3]), arguments[4], tonumber(arguments[5])
+  if per_s > 0 then
+    -- Open as long as there are more connections than POSTs on their way: each takes the next place in time.
+    local due = nil
+    function delay()
+      local at = now_ms()
+      due = math.max((due or at) + 1000 / per_s, at - LATEST_MS)
+      return math.max(0, math.floor(due - at + 0.5))
+    end
+  end
+  return function()
+    sent = sent + 1
+    local body = '{"message":"what a goal, unbelievable scenes here tonight! ' .. sent .. '"}'
+    local path = "/comments/" .. name .. (sent * 7919) % videos
+    return wrk.format("POST", path, heads[sent % #heads + 1], body)
+  end
+end
+
+function ways.page(arguments)
+  local head, requests, sent = { ["Authorization"] = "Bearer " .. arguments[2] }, {}, 0
+  for _, path in ipairs(lines(arguments[3])) do
+    table.insert(requests, wrk.format("GET", path, head))
+  end
+  return function()
+    sent = sent + 1
+    return requests[sent % #requests + 1]
+  end
+end
+
+function init(arguments)
+  request = ways[arguments[1]](arguments)
+end
+
+function done(summary, latency)
+  local total, parts = {}, {}
+  for _, thread in ipairs(threads) do
+    for status, count in pairs(thread:get("statuses")) do
+      total[status] = (total[status] or 0) + count
+    end
+  end
+  for status, count in pairs(total) do
+    table.insert(parts, string.format('"%d":%d', status, count))
+  end
+  local errors = summary.errors
+  io.write(string.format(
+    '{"seconds":%.3f,"statuses":{%s},"errors":%d,"p50_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f}\n',
+    summary.duration / 1e6, table.concat(parts, ","), errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000, latency.max / 1000))
+end
