@@ -2,13 +2,15 @@
  * histogram of how late it came (arrival less the event's "timestamp", in milliseconds since 1970).
  *
  *   viewers -p PORT [-u PATH] [-n CONNECTIONS] [-f FIRST_ROOM] [-r ROOMS] [-s SOURCE] [-R PER_SECOND] [-i LAST_ID]
- *           [-k COMMENTS]
+ *           [-k COMMENTS] [-a TOKEN] [-t]
  *
  *   -u  path of the request; %d is the room, FIRST_ROOM to FIRST_ROOM + ROOMS - 1 in turn
  *   -s  address to connect from, such as 127.0.0.2: each address has its own 28,000 ports
  *   -R  connections opened a second, 0: all at once
  *   -i  Last-Event-ID to send
  *   -k  a connection counts as served once this many comments have come over it
+ *   -a  token to send
+ *   -t  lateness is counted from the time that a comment's text begins with, in microseconds since 1970
  *
  * Comments are `data:` lines with a "commentId":"digits", which must rise on one connection. Lines on standard input:
  *   open     begins to connect; answers {"opening": true}
@@ -53,8 +55,8 @@ struct viewer {
 };
 
 static struct {
-	int port, count, first_room, rooms, rate, served_at;
-	const char *path, *source, *last_id;
+	int port, count, first_room, rooms, rate, served_at, timed_texts;
+	const char *path, *source, *last_id, *token;
 } options = {.path = "/", .count = 1, .rooms = 1, .source = "127.0.0.1"};
 
 static struct viewer *viewers;
@@ -125,9 +127,9 @@ static int read_line(struct viewer *viewer, const char *line, const char *end, d
 	uint64_t number = digits(id, end);
 	disorder += number <= viewer->last_id;
 	viewer->last_id = number;
-	const char *stamp = AFTER(id, end, "\"timestamp\":");
+	const char *stamp = options.timed_texts ? AFTER(id, end, "\"message\":\"") : AFTER(id, end, "\"timestamp\":");
 	if (stamp) {
-		double late_us = at * 1e6 - (double)digits(stamp, end) * 1e3;
+		double late_us = at * 1e6 - (double)digits(stamp, end) * (options.timed_texts ? 1 : 1e3);
 		histogram[bucket_of(late_us > 0 ? (uint64_t)late_us : 0)]++;
 	}
 	events++;
@@ -216,7 +218,7 @@ static void read_some(struct viewer *viewer)
 
 static void ask(struct viewer *viewer)
 {
-	char path[1024], request[REQUEST_BYTES], position[64] = "";
+	char path[1024], request[REQUEST_BYTES], position[64] = "", token[1024] = "";
 	int error = 0, length, room = options.first_room + (int)(viewer - viewers) % options.rooms;
 	socklen_t size = sizeof error;
 
@@ -232,8 +234,10 @@ static void ask(struct viewer *viewer)
 		snprintf(path, sizeof path, "%s", options.path);
 	if (options.last_id)
 		snprintf(position, sizeof position, "Last-Event-ID: %s\r\n", options.last_id);
-	length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n%s\r\n",
-			  path, position);
+	if (options.token)
+		snprintf(token, sizeof token, "Authorization: Bearer %s\r\n", options.token);
+	length = snprintf(request, sizeof request,
+			  "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n%s%s\r\n", path, position, token);
 	if (send(viewer->fd, request, length, MSG_NOSIGNAL) != length) {
 		lost(viewer);
 		return;
@@ -349,7 +353,7 @@ static void read_options(int count, char **arguments)
 {
 	int option;
 
-	while ((option = getopt(count, arguments, "p:u:n:f:r:s:R:i:k:")) != -1)
+	while ((option = getopt(count, arguments, "p:u:n:f:r:s:R:i:k:a:t")) != -1)
 		switch (option) {
 		case 'p': options.port = atoi(optarg); break;
 		case 'u': options.path = optarg; break;
@@ -360,6 +364,8 @@ static void read_options(int count, char **arguments)
 		case 'R': options.rate = atoi(optarg); break;
 		case 'i': options.last_id = optarg; break;
 		case 'k': options.served_at = atoi(optarg); break;
+		case 'a': options.token = optarg; break;
+		case 't': options.timed_texts = 1; break;
 		default: exit(2);
 		}
 }

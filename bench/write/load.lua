@@ -9,13 +9,13 @@ ffi.cdef [[
   typedef struct { long tv_sec; long tv_nsec; } timespec;
   int clock_gettime(int clock, timespec *now);
 ]]
-local CLOCK_MONOTONIC = 1
+local CLOCK_REALTIME, CLOCK_MONOTONIC = 0, 1
 local LATEST_MS = 1000 -- an open loop that is further behind than this gives up what it missed
 
 local now = ffi.new("timespec")
-local function now_ms()
-  ffi.C.clock_gettime(CLOCK_MONOTONIC, now)
-  return tonumber(now.tv_sec) * 1000 + tonumber(now.tv_nsec) / 1e6
+local function now_us(clock)
+  ffi.C.clock_gettime(clock, now)
+  return tonumber(now.tv_sec) * 1e6 + math.floor(tonumber(now.tv_nsec) / 1e3)
 end
 
 local threads = {}
@@ -48,14 +48,15 @@ function ways.post(arguments)
     -- Open as long as there are more connections than POSTs on their way: each takes the next place in time.
     local due = nil
     function delay()
-      local at = now_ms()
+      local at = now_us(CLOCK_MONOTONIC) / 1000
       due = math.max((due or at) + 1000 / per_s, at - LATEST_MS)
       return math.max(0, math.floor(due - at + 0.5))
     end
   end
   return function()
     sent = sent + 1
-    local body = '{"message":"what a goal, unbelievable scenes here tonight! ' .. sent .. '"}'
+    -- A text begins with when it was sent, in microseconds since 1970, for viewers to say how late it came.
+    local body = string.format('{"message":"%.0f what a goal, unbelievable scenes here tonight!"}', now_us(CLOCK_REALTIME))
     local path = "/comments/" .. name .. (sent * 7919) % videos
     return wrk.format("POST", path, heads[sent % #heads + 1], body)
   end
