@@ -39,4 +39,6 @@ def given_again(posted_ms: int, held: bytes | None, newest_ms: int) -> bool:
     """
     if held is None:
         return posted_ms > newest_ms > 0
-    return bool(held) and not held.endswith(b'"timestamp":%d}\n\n' % posted_ms)
+    # In the place of what could not be had stands an event that says so: there is nothing to compare with.
+    is_comment = b"\nevent: " not in held.partition(b"data: ")[0]
+    return bool(held) and is_comment and not held.endswith(b'"timestamp":%d}\n\n' % posted_ms)

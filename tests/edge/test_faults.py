@@ -233,7 +233,7 @@ async def test_the_edge_is_subscribed_to_videos_with_viewers_and_to_no_other(edg
     subject = subjects.live(store.shard(video), video)
     assert subject not in nats_proxy.subscriptions()
     streams = [await viewers.watch(edge, video) for _ in range(3)]
-    assert subject in nats_proxy.subscriptions()
+    await until(lambda: subject in nats_proxy.subscriptions())
     for stream in streams[:2]:
         stream.close()
     await until(lambda: edge.metric("livecomments_viewers") == 1)

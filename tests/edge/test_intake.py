@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from edge.channel import Channel
 from edge.feed import MAX_WAITING, Feed
-from edge.intake import Verdict, judge
+from edge.intake import Verdict, given_again, judge
 from edge.pacer import Pacer
 from edge.replays import Replays
 from runtime.jetstream import StoreAwayError
-from tests.edge.recording import RecordingViewer
+from tests.edge.recording import RecordingViewer, frame
 from tests.edge.shard import SHARD, VIDEO, Shard
-from wire import headers, subjects
+from wire import headers, sse, subjects
 from wire.comment import encode_payload
 
 
@@ -242,3 +242,10 @@ async def test_a_feed_that_is_closed_while_it_fills_a_gap_ends():
     async with asyncio.timeout(5):
         await opened.feed.close()
     assert opened.copies.unsubscribed == 1
+
+
+def test_what_could_not_be_had_and_comes_late_is_not_taken_for_a_number_given_twice():
+    told = sse.named_event("sync", {"complete": False}, 12)
+    assert not given_again(1_700_000_000_000, told, 1_600_000_000_000)
+    assert not given_again(1_700_000_000_000, frame(12), 1_600_000_000_000)
+    assert given_again(1_700_000_000_001, frame(12), 1_600_000_000_000)
