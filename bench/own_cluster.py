@@ -52,7 +52,8 @@ class OwnCluster:
         self.url = f"http://127.0.0.1:{port}"
         self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
-        self._ready = threading.Event()
+        self._heard = threading.Event()  # that it is ready, or that it has ended
+        self._is_ready = False
 
     @property
     def pid(self) -> int:
@@ -62,7 +63,8 @@ class OwnCluster:
 
     def start(self) -> None:
         """Start it, and return when it is ready. Raises `RuntimeError`, with the end of its log, when it is not."""
-        self._ready.clear()
+        self._heard.clear()
+        self._is_ready = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "livecomments", "up"],
             env=self.env,
@@ -76,7 +78,8 @@ class OwnCluster:
             preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, and nothing that a thread could hold
         )
         threading.Thread(target=self._read_log, args=(self._process,), daemon=True).start()
-        if not self._ready.wait(START_TIMEOUT_S) or self._process.poll() is not None:
+        self._heard.wait(START_TIMEOUT_S)
+        if not self._is_ready:
             self.stop()
             raise RuntimeError("the cluster did not get ready:\n" + "".join(self.log[-LOG_LINES_SHOWN:]))
 
@@ -125,8 +128,9 @@ class OwnCluster:
         for line in process.stdout:
             self.log.append(line)
             if line.startswith("ready "):
-                self._ready.set()
-        self._ready.set()  # whoever waits must learn of its end
+                self._is_ready = True
+                self._heard.set()
+        self._heard.set()  # whoever waits must learn of its end
 
 
 @contextlib.contextmanager
