@@ -4,6 +4,8 @@
 |---|---|
 | `app.py` | history as a service: starting and stopping |
 | `pages.py` | `GET /comments/{video}` |
+| `newest.py` | the newest page while Postgres is away |
+| `shared_reads.py` | reads that are the same share one |
 | `page_body.py` | a page: its JSON, its cursor, its ETag |
 | `replays.py` | answers to edges, over NATS |
 | `archive.py`, `archive.sql` | reading from Postgres, quickly or not at all |

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from history.archive import Archive
+from history.newest import Newest
 from history.pages import Pages
 from history.replays import Replays
 from history.status import Status
 from history.web import Web
 from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
-from runtime.jetstream import StoreError
+from runtime.jetstream import Reader, StoreError
 from runtime.logs import get_logger
 from runtime.postgres import ArchiveAwayError
 from runtime.service import Service, make_app
 from runtime.settings import Settings, SettingsError
+from wire import subjects
+from wire.mark import decode_number
 
 NAME: Final = "history"
 RETRY_S: Final = 0.5  # until Postgres is reached for the first time
@@ -43,7 +48,8 @@ class History:
         self._replays = Replays(self._archive, settings.shards)
         self._connection: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        Pages(settings, self._archive).add_routes(self.app)
+        self._pages = Pages(settings, self._archive)
+        self._pages.add_routes(self.app)
         if settings.web_dir is not None:
             if not (settings.web_dir / "index.html").is_file():
                 raise SettingsError(f"LIVECOMMENTS_WEB_DIR={settings.web_dir}: there is no index.html in it")
@@ -108,3 +114,11 @@ class History:
                 _log.warning("no replays for edges", error=str(error))
                 await asyncio.sleep(RETRY_S)
         await self._replays.start(self._connection)
+        await self._connection.subscribe(subjects.archived("*"), cb=self._archived)
+        reader = Reader(self._connection)
+        await reader.start()
+        self._pages.newest = Newest(reader)
+
+    async def _archived(self, message: Msg) -> None:
+        with contextlib.suppress(ValueError):
+            self._pages.archived(int(message.subject.rsplit(".", 1)[1]), decode_number(message.data))

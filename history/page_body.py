@@ -21,13 +21,15 @@ class Page:
     etag: str  # without its quotes
 
 
-def page(rows: Sequence[Row], limit: int) -> Page:
+def page(rows: Sequence[Row], limit: int, *, more: bool = False) -> Page:
     """Return the page for what was read of the archive: up to `limit` rows, and one more where there is more.
+
+    Or `more` says so.
 
     `nextCursor` is the last comment's id, and null when there is definitely nothing after it now.
     """
     shown = rows[:limit]
-    next_cursor = str(shown[-1]["comment_id"]) if len(rows) > limit else None
+    next_cursor = str(shown[-1]["comment_id"]) if shown and (more or len(rows) > limit) else None
     body = orjson.dumps({"comments": [_item(row) for row in shown], "nextCursor": next_cursor})
     return Page(body, blake2b(body, digest_size=12).hexdigest())
 

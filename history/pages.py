@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -11,10 +13,14 @@ from quart import Quart
 from werkzeug.http import parse_etags
 
 from history.archive import Archive
-from history.page_body import page
+from history.metrics import WITHOUT_POSTGRES
+from history.newest import Newest, NothingKnownError
+from history.page_body import Page, page
+from history.shared_reads import SharedReads
 from runtime.credentials import Credentials
 from runtime.exchange import SECURITY_FIELDS, Answer, Asked
 from runtime.hot_route import add_hot_route
+from runtime.jetstream import StoreError
 from runtime.postgres import ArchiveAwayError
 from runtime.settings import Settings
 from runtime.tokens import Tokens
@@ -27,6 +33,7 @@ PRIVATE: Final = b"private, no-cache"
 # changes only when something in it is deleted, a little longer.
 PUBLIC_NEWEST: Final = b"public, max-age=1"
 PUBLIC_BEHIND: Final = b"public, max-age=5"
+AWAY_S: Final = 1.0  # for which nobody waits for Postgres who can do without, once it was away
 MAX_CACHED_QUERIES: Final = 4_096
 MAX_CACHED_QUERY_BYTES: Final = 100
 
@@ -41,6 +48,10 @@ class Pages:
         self._credentials = Credentials(settings, Tokens(settings))
         self._public = settings.public_read
         self._shards = settings.shards
+        self._through = [0] * settings.shards
+        self._reads: SharedReads[Page] = SharedReads(lambda found: len(found.body))
+        self._away_until_s = 0.0
+        self.newest: Newest | None = None  # once NATS is reached
 
     def add_routes(self, app: Quart) -> None:
         """Add the route to an app; HEAD comes with it."""
@@ -51,16 +62,50 @@ class Pages:
         video = check_video(asked.video)
         self._credentials.reader(asked.method, asked.headers, asked.cookies, video)
         wanted = _wanted(asked.query)
-        try:
-            rows = await self._archive.page(shard_of(video, self._shards), video, wanted)
-        except ArchiveAwayError:
-            raise Refused("unavailable") from None
-        found = page(rows, wanted.limit)
+        shard = shard_of(video, self._shards)
+        # What has a number below one that is archived is all there.
+        settled = wanted.sort == "desc" and wanted.cursor is not None and wanted.cursor <= self._through[shard]
+        found = await self._reads.get((video, wanted), lambda: self._read(shard, video, wanted), settled=settled)
         fields = ((b"etag", b'"%b"' % found.etag.encode()), (b"cache-control", self._caching(wanted)), *SECURITY_FIELDS)
         seen = asked.headers.get("if-none-match")
         if seen is not None and parse_etags(seen).contains_weak(found.etag):
             return Answer(304, fields, b"")
         return Answer(200, (_JSON, *fields), found.body)
+
+    def archived(self, shard: int, through: int) -> None:
+        """Note how far a shard is in Postgres."""
+        if 0 <= shard < len(self._through):
+            self._through[shard] = max(self._through[shard], through)
+
+    async def _read(self, shard: int, video: str, wanted: PageRequest) -> Page:
+        is_newest = wanted.sort == "desc" and wanted.cursor is None and wanted.at_ms is None
+        if is_newest and self._loop_time() < self._away_until_s:
+            with contextlib.suppress(Refused):
+                return await self._read_without_postgres(shard, video, wanted.limit)
+        try:
+            rows = await self._archive.page(shard, video, wanted)
+        except ArchiveAwayError:
+            if not is_newest or not self._archive.reached:
+                raise Refused("unavailable") from None
+            self._away_until_s = self._loop_time() + AWAY_S
+            return await self._read_without_postgres(shard, video, wanted.limit)
+        self._away_until_s = 0.0
+        if is_newest and self.newest is not None:
+            self.newest.remember(video, rows, wanted.limit)
+        return page(rows, wanted.limit)
+
+    async def _read_without_postgres(self, shard: int, video: str, limit: int) -> Page:
+        if self.newest is None:
+            raise Refused("unavailable")
+        try:
+            found = await self.newest.read(shard, video, limit)
+        except (StoreError, NothingKnownError, ValueError):
+            raise Refused("unavailable") from None
+        WITHOUT_POSTGRES.inc()
+        return page(found.rows, limit, more=found.more)
+
+    def _loop_time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def _caching(self, wanted: PageRequest) -> bytes:
         if not self._public:
