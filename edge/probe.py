@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.channels import Channels, OpenVideo
+from edge.shortage import Shortage
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import MULTI_LAST_MAX, Reader, StoreError
 from runtime.logs import get_logger
@@ -42,9 +43,10 @@ class _Asked:
 class Probe:
     """Asks, twice a second and within bounds, whether a quiet video has news that did not come."""
 
-    def __init__(self, channels: Channels, reader: Reader) -> None:
+    def __init__(self, channels: Channels, reader: Reader, shortage: Shortage) -> None:
         self._channels = channels
         self._reader = reader
+        self._shortage = shortage
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._seen: dict[int, int] = {}  # the newest number of a shard, when all its quiet videos were asked last
@@ -77,7 +79,9 @@ class Probe:
                     _log.warning("cannot ask for the newest numbers", shard=shard, reason=str(error))
 
     async def _ask(self, shard: int, videos: list[OpenVideo]) -> None:
+        newest_here = max(video.feed.newest for video in videos)
         newest_of_shard = await self._reader.newest_of_shard(shard)
+        await self._shortage.look_into(shard, newest_here, newest_of_shard)
         if self._seen.get(shard) == newest_of_shard and all(video.feed.was_asked_for for video in videos):
             return
         now = self._loop.time()
