@@ -13,6 +13,7 @@ const comments = part("comments");
 const player = new Player(part("picture"));
 const crowd = new Crowd();
 let room;
+let entered = false;
 
 function showRoom(asked) {
   room = roomOf(asked);
@@ -26,7 +27,7 @@ function showRoom(asked) {
   part("rooms").replaceChildren(...ROOMS.map(roomLink));
   crowd.stop();
   player.show(pictureOf(room));
-  comments.video = room.video;
+  if (entered) comments.video = room.video;
 }
 
 function roomLink(one) {
@@ -64,6 +65,10 @@ function setUpPlayer() {
   });
 }
 
+function showAddressed() {
+  showRoom(new URLSearchParams(location.search).get("video"));
+}
+
 /** Become a guest: the one of this tab, or a new one of some name. Where guests are not taken, there is the cookie. */
 async function enter() {
   let guest = Guest.restore();
@@ -80,7 +85,8 @@ async function enter() {
   if (guest) beGuest(guest);
   else comments.token = null;
   part("me").hidden = !guest;
-  showRoom(new URLSearchParams(location.search).get("video"));
+  entered = true;
+  comments.video = room.video;
 }
 
 function beGuest(guest) {
@@ -143,11 +149,12 @@ comments.addEventListener("viewers", () => {
   part("viewers").hidden = comments.viewers === null;
   part("viewer-count").textContent = comments.viewers?.toLocaleString() ?? "";
 });
-addEventListener("popstate", () => showRoom(new URLSearchParams(location.search).get("video")));
+addEventListener("popstate", showAddressed);
 part("change").addEventListener("click", () => askName(true));
 part("keep").addEventListener("click", () => askName(false));
 part("rename").addEventListener("submit", rename);
-setUpPlayer();
 setUpCrowd();
+showAddressed();
+setUpPlayer();
 enter();
 offerStatus();

@@ -6,21 +6,26 @@
 | `site` | the run | the address of a running cluster |
 | `video` | a test | a video of its own |
 | `open_page` | a test | opens the page as a viewer of that video, in a browser session of its own |
+| `open_component` | a test | opens a page with nothing but the component on it, with a script of the test's own |
 | `post` | a test | posts comments to that video without a browser |
+| `between` | a test | a proxy in front of the cluster that can be told to misbehave |
 """
 
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, Route, async_playwright
 
 from bench.own_cluster import OwnCluster
+from tests.web.between import Between
 from tests.web.viewer import Viewer
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -28,6 +33,20 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
 ]
+
+# `make test-web-long` runs the long versions of some tests; `make test` has about ten minutes for everything.
+LONG = os.environ.get("LONG") == "1"
+
+COMPONENT_PAGE = """<!doctype html>
+<html lang="en" dir="{dir}"><head><meta charset="utf-8"><title>A page of somebody else's</title>
+<link rel="icon" href="data:,">
+<style nonce="test">body {{ margin: 0; color-scheme: light dark }} live-comments {{ block-size: 500px }}</style>
+</head><body><main>{body}</main>
+<script type="module" nonce="test">import "/web/live-comments/index.js"; {script}</script></body></html>"""
+STRICT = (
+    "default-src 'none'; script-src 'self' 'nonce-test'; style-src 'nonce-test'; connect-src 'self'; img-src data:; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
 
 OpenPage = Callable[..., Awaitable[Viewer]]
 Post = Callable[..., Awaitable[list[str]]]
@@ -56,24 +75,92 @@ def video() -> str:
 
 
 @pytest.fixture
-async def open_page(browser: Browser, site: str, video: str) -> AsyncIterator[OpenPage]:
-    """`await open_page("Ada")` is a viewer named Ada, whose stream is open; `name=None`: before joining."""
-    contexts = []
+async def between(site: str) -> AsyncIterator[Between]:
+    proxy = Between(site)
+    await proxy.start()
+    yield proxy
+    await proxy.stop()
 
-    async def open_one(name: str | None, *, width: int = 1280, height: int = 800, **options: Any) -> Viewer:
+
+@pytest.fixture
+async def contexts(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[BrowserContext]]]:
+    opened: list[BrowserContext] = []
+
+    async def open_one(*, width: int = 1280, height: int = 800, **options: Any) -> BrowserContext:
         context = await browser.new_context(
-            viewport={"width": width, "height": height}, reduced_motion="reduce", locale="en-GB", **options
+            viewport={"width": width, "height": height},
+            **{"reduced_motion": "reduce", "locale": "en-GB", **options},
         )
-        contexts.append(context)
-        viewer = Viewer(await context.new_page())
-        await viewer.page.goto(f"{site}/?video={video}")
-        if name is not None:
-            await viewer.join(name)
-        return viewer
+        opened.append(context)
+        return context
 
     yield open_one
-    for context in contexts:
+    for context in opened:
         await context.close()
+
+
+@pytest.fixture
+async def open_page(contexts: Any, site: str, video: str) -> OpenPage:
+    """`await open_page("Ada")`: a viewer named Ada, whose stream is open; `name=None`: whoever the page makes of them."""
+
+    async def open_one(name: str | None, *, at: str = site, live: bool = True, **options: Any) -> Viewer:
+        context = await contexts(**options)
+        if name is not None:
+            guest = await make_guest(site, name)
+            kept = json.dumps({**guest, "until": 2**53 - 1})
+            await context.add_init_script(
+                f"if (!sessionStorage['livecomments.guest']) sessionStorage['livecomments.guest'] = {json.dumps(kept)}"
+            )
+        viewer = Viewer(await context.new_page())
+        await viewer.page.goto(f"{at}/?video={video}")
+        if live:
+            await viewer.is_live()
+        return viewer
+
+    return open_one
+
+
+@pytest.fixture
+async def open_component(contexts: Any, site: str, video: str) -> OpenPage:
+    """A page under a strict Content-Security-Policy of its own; `script` runs after the component is defined."""
+
+    async def open_one(
+        script: str = "",
+        *,
+        body: str | None = None,
+        at: str = site,
+        text_dir: str = "ltr",
+        live: bool = True,
+        token: str | None = None,
+        **options: Any,
+    ) -> Viewer:
+        context = await contexts(**options)
+        viewer = Viewer(await context.new_page())
+        if body is None:
+            body = f'<live-comments video="{video}"></live-comments>'
+        if token is not None:
+            script = f"document.querySelector('live-comments').token = () => {json.dumps(token)}; {script}"
+
+        async def embed(route: Route) -> None:
+            await route.fulfill(
+                content_type="text/html; charset=utf-8",
+                headers={"Content-Security-Policy": STRICT},
+                body=COMPONENT_PAGE.format(dir=text_dir, body=body, script=script),
+            )
+
+        await context.route(f"{at}/somebody-elses-page", embed)
+        await viewer.page.goto(f"{at}/somebody-elses-page")
+        if live:
+            await viewer.is_live()
+        return viewer
+
+    return open_one
+
+
+async def make_guest(site: str, name: str) -> dict[str, Any]:
+    async with aiohttp.ClientSession() as session, session.post(f"{site}/guests", json={"name": name}) as answer:
+        assert answer.status == 201, await answer.text()
+        return dict(await answer.json())
 
 
 @pytest.fixture
@@ -82,8 +169,7 @@ async def post(site: str, video: str) -> AsyncIterator[Post]:
     async with aiohttp.ClientSession() as session:
 
         async def post_all(*messages: str, name: str = "Someone else") -> list[str]:
-            async with session.post(f"{site}/guests", json={"name": name}) as answer:
-                token = (await answer.json())["token"]
+            token = (await make_guest(site, name))["token"]
             ids = []
             for message in messages:
                 async with session.post(

@@ -1,20 +1,29 @@
-"""The page itself: how it is served, and how it looks."""
+"""The page itself: how it is served, its rooms, its crowd, and how it looks."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
+import time
 from pathlib import Path
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Request, Route, expect
 
-ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
+from runtime.settings import Settings
+from tests.web.viewer import FIELD
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTEFACTS = ROOT / "test-artefacts"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 
 # Names and texts for the screenshots.
 CONVERSATION = [
     ("Nora", "the colours tonight are unreal"),
     ("mika_07", "first time here, hello everyone"),
+    ("ليلى", "مساء الخير من عمّان"),
     ("Jürgen", "where is this?"),
     ("Sam", "somewhere over the hills, I think"),
     (
@@ -38,33 +47,126 @@ async def test_everything_comes_from_the_page_s_own_origin(site):
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert policy["trusted-types"] == "'none'"
     assert "<script>" not in page
     assert "style=" not in page
     assert "http://" not in page
     assert "https://" not in page
 
 
-async def test_an_address_without_a_video_leads_to_one(open_page, site):
+def test_no_script_of_ours_makes_markup_of_text():
+    sinks = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|\.href = [^a]"
+    )
+    ours = [path for path in (ROOT / "web").rglob("*.js") if "vendor" not in path.parts]
+    assert len(ours) > 20
+    assert not [(path.name, found[0]) for path in ours for found in [sinks.search(path.read_text())] if found]
+
+
+async def test_whoever_comes_has_a_name_and_is_live_at_once(open_page):
+    viewer = await open_page(None)
+    assert re.fullmatch(r"[A-Z]\w+ [A-Z]\w+", await viewer.page.locator("#name").inner_text())
+    await viewer.say("hello")
+    await viewer.sees("hello")
+    assert viewer.errors == []
+
+
+async def test_an_address_without_a_good_video_leads_to_the_first_room(open_page, site):
     viewer = await open_page(None)
     await viewer.page.goto(f"{site}/?video=<script>")
-    await expect(viewer.page.locator("#title")).to_have_text("demo")
-    await expect(viewer.page.locator("#video")).to_have_value("demo")
+    await expect(viewer.page.locator("nav [aria-current]")).to_have_text("Northport – Larkfield")
+    await viewer.until("component.video === 'demo'")
 
 
-async def test_another_video_can_be_chosen(open_page, video):
+async def test_one_moves_between_rooms_and_back(open_page, post, video):
+    await post("said here")
+    viewer = await open_page("Ada")
+    await viewer.sees("said here")
+    await viewer.page.get_by_role("link", name="Night flight").click()
+    await viewer.until("component.video === 'night-flight'")
+    await viewer.is_live()
+    assert "said here" not in await viewer.texts()
+    await viewer.page.go_back()
+    await viewer.until("component.video === given", video)
+    await viewer.sees("said here")
+    assert await viewer.run("new URLSearchParams(location.search).get('video')") == video
+
+
+async def test_a_name_can_be_chosen_and_one_that_is_refused_corrected(open_page):
     viewer = await open_page(None)
-    await viewer.page.fill("#video", f"{video}-other")
-    await viewer.join("Ada")
-    await expect(viewer.page.locator("#title")).to_have_text(f"{video}-other")
-    assert viewer.page.url.endswith(f"?video={video}-other")
+    await viewer.page.click("#change")
+    await viewer.page.fill("#new-name", "A\u0085da")
+    await viewer.page.keyboard.press("Enter")
+    await expect(viewer.page.locator("#refused")).to_contain_text("1 to 40 characters")
+    await viewer.page.fill("#new-name", "Ada")
+    await viewer.page.keyboard.press("Enter")
+    await expect(viewer.page.locator("#name")).to_have_text("Ada")
+    await viewer.is_live()
+    await viewer.say("it is me")
+    await viewer.sees("it is me")
+    await expect(viewer.page.locator("live-comments .comment .name")).to_have_text("Ada")
 
 
-async def test_a_name_that_is_refused_can_be_corrected(open_page):
+async def test_where_there_are_no_guests_the_page_still_shows_the_room(open_page, site):
+    async def no_guests(route: Route) -> None:
+        body = json.dumps({"code": "not_found", "detail": "There is nothing at this address."})
+        await route.fulfill(status=404, content_type="application/problem+json", body=body)
+
     viewer = await open_page(None)
-    await viewer.page.fill("#name", "A\u0085da")
-    await viewer.page.click("#enter")
-    await expect(viewer.page.locator("#refused")).not_to_be_empty()
-    await viewer.join("Ada")
+    await viewer.run("sessionStorage.clear()")
+    await viewer.page.route(f"{site}/guests", no_guests)
+    await viewer.page.reload()
+    await expect(viewer.page.locator("live-comments .state")).to_have_text("Sign in to join the conversation.")
+    await expect(viewer.page.locator("#me")).to_be_hidden()
+
+
+def test_a_deployment_has_no_guests_and_no_status_page_unless_it_says_so():
+    assert Settings().guests is False
+    assert Settings().status_page is False
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert "LIVECOMMENTS_GUESTS:-0" in compose
+    assert "STATUS_PAGE" not in compose
+
+
+async def test_a_crowd_comes_speaks_and_leaves(open_page):
+    viewer = await open_page("Ada")
+    await viewer.page.get_by_role("button", name="Lively").click()
+    await viewer.until("texts().length >= 12", timeout_ms=30_000)
+    names = await viewer.page.locator("live-comments .comment .name").all_text_contents()
+    assert len(set(names)) >= 4
+    await expect(viewer.page.locator("#crowd-state")).to_contain_text("comments a second, for another 2:")
+    await viewer.page.get_by_role("button", name="Stop").click()
+    await expect(viewer.page.locator("#stop-crowd")).to_be_hidden()
+    shown = len(await viewer.texts())
+    await asyncio.sleep(1.5)
+    assert len(await viewer.texts()) <= shown + 3, "those that were on their way"
+    assert viewer.errors == []
+
+
+async def test_the_crowd_waits_as_it_is_told_and_has_an_end(open_page, site, video):
+    viewer = await open_page("Ada")
+    posted: list[tuple[float, int]] = []
+
+    async def answer(route: Route, request: Request) -> None:
+        """Too many, once a good number has come."""
+        busy = len(posted) >= 6
+        posted.append((time.monotonic(), 429 if busy else 201))
+        if busy:
+            body = json.dumps({"code": "too_many", "detail": "Too many comments."})
+            headers = {"Retry-After": "60"}
+            await route.fulfill(status=429, headers=headers, content_type="application/problem+json", body=body)
+        else:
+            await route.continue_()
+
+    await viewer.page.route(f"{site}/comments/{video}", answer)
+    await viewer.page.click("[data-mood=moment]")
+    # Each of at most 32 people hears of it once, and then keeps still.
+    await expect(viewer.page.locator("#crowd-state")).to_contain_text("0 comments a second", timeout=30_000)
+    await asyncio.sleep(1)
+    assert len([status for _, status in posted if status == 429]) <= 32
+    source = (ROOT / "web" / "crowd.js").read_text()
+    assert {int(found) for found in re.findall(r"lastsS: (\d+)", source)} <= {90, 180}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -73,15 +175,18 @@ async def test_screenshots(open_page, post, size, scheme):
     """For people to look at; what can be measured is measured."""
     ARTEFACTS.mkdir(exist_ok=True)
     width, height = SIZES[size]
-    viewer = await open_page(None, width=width, height=height, color_scheme=scheme)
-    await viewer.page.screenshot(path=ARTEFACTS / f"{size}-{scheme}-join.png")
     for name, text in CONVERSATION:
         await post(text, name=name)
-    await viewer.join("Grace")
+    viewer = await open_page("Grace", width=width, height=height, color_scheme=scheme)
     await viewer.say("hello from the tests")
     await viewer.sees(CONVERSATION[-1][1], "hello from the tests")
     await viewer.page.screenshot(path=ARTEFACTS / f"{size}-{scheme}.png", animations="disabled")
     assert await viewer.run("document.documentElement.scrollWidth <= innerWidth")
     assert await viewer.run("document.documentElement.scrollHeight <= innerHeight")
     assert await viewer.run("scroller.clientHeight >= 200"), "there is room for the comments"
+    await viewer.page.click("#lay-over")
+    await viewer.until("component.hasAttribute('overlay') && scroller.clientHeight > 100")
+    await viewer.page.screenshot(path=ARTEFACTS / f"{size}-{scheme}-over.png", animations="disabled")
+    assert await viewer.run("document.documentElement.scrollWidth <= innerWidth")
+    await viewer.page.fill(FIELD, "still there")
     assert viewer.errors == []

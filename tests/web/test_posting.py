@@ -7,6 +7,8 @@ import json
 import pytest
 from playwright.async_api import Request, Route, expect
 
+from tests.web.viewer import FIELD
+
 
 def problem(status: int, code: str, **headers: str) -> dict:
     return {
@@ -16,18 +18,19 @@ def problem(status: int, code: str, **headers: str) -> dict:
     }
 
 
+WATCH_FOR_DOUBLES = """(() => {
+    window.most = 0;
+    const count = () => {
+        const all = [...list.querySelectorAll(".text")].map((text) => text.textContent);
+        for (const text of all) window.most = Math.max(window.most, all.filter((other) => other === text).length);
+    };
+    new MutationObserver(count).observe(list, {childList: true, subtree: true});
+})()"""
+
+
 async def test_ones_own_comment_is_never_shown_twice(open_page):
     ada = await open_page("Ada")
-    await ada.run("""() => {
-        window.most = 0;
-        const count = () => {
-            const texts = [...document.querySelectorAll("#list .text")].map((text) => text.textContent);
-            for (const text of texts) {
-                window.most = Math.max(window.most, texts.filter((other) => other === text).length);
-            }
-        };
-        new MutationObserver(count).observe(document.querySelector("#list"), {childList: true, subtree: true});
-    }""")
+    await ada.run(WATCH_FOR_DOUBLES)
     texts = [f"comment {number}" for number in range(12)]
     for text in texts:
         await ada.say(text)
@@ -91,7 +94,7 @@ async def test_a_refused_comment_says_why_and_can_be_discarded(open_page, site, 
     await ada.say("something")
     await expect(ada.page.locator(".failed .why span")).to_have_text("refused with message_characters")
     await ada.page.get_by_role("button", name="Discard").click()
-    await expect(ada.page.locator("#list > li")).to_have_count(0)
+    await expect(ada.page.locator("live-comments .list > li")).to_have_count(0)
 
 
 async def test_a_service_that_is_away_gets_the_comment_when_it_is_back(open_page, site, video):
@@ -109,15 +112,15 @@ async def test_a_service_that_is_away_gets_the_comment_when_it_is_back(open_page
 @pytest.mark.parametrize(("text", "left"), [("x" * 420, "80"), ("x" * 500, "0"), ("😀" * 501, "-1"), ("short", "")])
 async def test_it_says_how_many_characters_are_left(open_page, text, left):
     ada = await open_page("Ada")
-    await ada.page.fill("#message", text)
-    await expect(ada.page.locator("#left")).to_have_text(left)
-    await expect(ada.page.locator("#send")).to_be_enabled(enabled=not left.startswith("-"))
+    await ada.page.fill(FIELD, text)
+    await expect(ada.page.locator("live-comments .left")).to_have_text(left)
+    await expect(ada.page.locator("live-comments .send")).to_be_enabled(enabled=not left.startswith("-"))
 
 
 async def test_enter_while_composing_picks_a_word_and_does_not_send(open_page):
     ada = await open_page("Ada")
-    await ada.page.fill("#message", "にほん")
-    field = ada.page.locator("#message")
+    await ada.page.fill(FIELD, "にほん")
+    field = ada.page.locator(FIELD)
     await field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
     await field.dispatch_event("keydown", {"key": "Enter", "keyCode": 229, "bubbles": True})
     await expect(field).to_have_value("にほん")
@@ -133,7 +136,7 @@ async def test_it_works_by_keyboard_alone(open_page):
     await ada.page.keyboard.type("Ada")
     await ada.page.keyboard.press("Enter")
     await ada.is_live()
-    await expect(ada.page.locator("#message")).to_be_focused()
+    await expect(ada.page.locator(FIELD)).to_be_focused()
     await ada.page.keyboard.type("typed")
     await ada.page.keyboard.press("Enter")
     await ada.sees("typed")

@@ -1,11 +1,11 @@
-"""`web/timeline.js`: in order, each once, without a hole, never too many. It is pure, and runs here by itself."""
+"""`web/live-comments/timeline.js`: in order, each once, without a hole, never too many. Pure: it runs by itself."""
 
 from __future__ import annotations
 
 import pytest
 
 RUN = """async (body) => {
-    const { KEPT_AT_MOST, Timeline } = await import("/web/timeline.js");
+    const { KEPT_AT_MOST, Timeline } = await import("/web/live-comments/timeline.js");
     const timeline = new Timeline();
     const comment = (number) => ({ number, id: String(number), userId: "u", message: "m", timestamp: 0 });
     const range = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => comment(from + at));

@@ -6,9 +6,21 @@ from typing import Any
 
 from playwright.async_api import ConsoleMessage, Page, expect
 
-SHOWN = "#list > li[data-id] .text"
-ROWS = "#list > li"
-LIVE = "#state.live"
+SHOWN = "live-comments .list > li[data-id] .text"
+ROWS = "live-comments .list > li"
+LIVE = "live-comments .state.live"
+FIELD = "live-comments textarea"
+SCROLLER = "live-comments .scroller"
+NEWER = "live-comments .newer"
+
+# What scripts in the page say for the elements inside the component.
+WITHIN = """
+    const component = document.querySelector("live-comments");
+    const root = component.shadowRoot;
+    const list = root.querySelector(".list");
+    const scroller = root.querySelector(".scroller");
+    const texts = () => [...list.querySelectorAll("li[data-id] .text")].map((text) => text.textContent);
+"""
 
 
 class Viewer:
@@ -20,27 +32,21 @@ class Viewer:
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    async def join(self, name: str) -> None:
-        await self.page.fill("#name", name)
-        await self.page.click("#enter")
-        await self.is_live()
+    async def is_live(self, timeout_ms: float = 20_000) -> None:
+        await expect(self.page.locator(LIVE)).to_be_visible(timeout=timeout_ms)
 
-    async def is_live(self) -> None:
-        await expect(self.page.locator(LIVE)).to_be_visible(timeout=20_000)
+    async def state(self, wanted: str, timeout_ms: float = 20_000) -> None:
+        """Wait until the client's state is this one."""
+        await self.until("component.state === given", wanted, timeout_ms)
 
     async def say(self, text: str) -> None:
-        await self.page.fill("#message", text)
-        await self.page.press("#message", "Enter")
+        await self.page.fill(FIELD, text)
+        await self.page.press(FIELD, "Enter")
 
-    async def sees(self, *texts: str, timeout_ms: float = 20_000) -> None:
+    async def sees(self, *wanted: str, timeout_ms: float = 20_000) -> None:
         """Wait until the newest comments are these texts."""
-        await self.page.wait_for_function(
-            """([selector, wanted]) => {
-                const seen = [...document.querySelectorAll(selector)].slice(-wanted.length);
-                return JSON.stringify(seen.map((text) => text.textContent)) === JSON.stringify(wanted);
-            }""",
-            arg=[SHOWN, list(texts)],
-            timeout=timeout_ms,
+        await self.until(
+            "JSON.stringify(texts().slice(-given.length)) === JSON.stringify(given)", [*wanted], timeout_ms
         )
 
     async def texts(self) -> list[str]:
@@ -49,9 +55,18 @@ class Viewer:
     async def rows(self) -> int:
         return await self.page.locator(ROWS).count()
 
-    async def run(self, script: str, argument: Any = None) -> Any:
-        """Run a piece of JavaScript in the page."""
-        return await self.page.evaluate(script, argument)
+    async def scroll_to(self, top: int) -> None:
+        await self.page.locator(SCROLLER).evaluate("(scroller, top) => { scroller.scrollTop = top; }", top)
+
+    async def run(self, script: str, given: Any = None) -> Any:
+        """Return what an expression in the page is; `component`, `list` and so on are known to it."""
+        return await self.page.evaluate(f"async (given) => {{ {WITHIN} return ({script}); }}", given)
+
+    async def until(self, script: str, given: Any = None, timeout_ms: float = 20_000) -> None:
+        """Wait until an expression in the page is true."""
+        await self.page.wait_for_function(
+            f"(given) => {{ {WITHIN} return ({script}); }}", arg=given, timeout=timeout_ms
+        )
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

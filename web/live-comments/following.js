@@ -18,7 +18,7 @@ const REJOIN_AFTER_MS = 120_000; // longer away than this, and the newest page s
 const HELD_BACK_POLL_MS = 2_000;
 const HELD_BACK_FOR_MS = 60_000; // then it looks whether streams come through now; twice as long each time
 const HELD_BACK_AT_MOST_MS = 15 * 60_000;
-const TOKENS_AT_MOST = 5; // refused in a row
+const TOKENS_AT_MOST = 3; // refused in a row
 
 export class Following {
   position = null; // the id up to which everything is here; null before the newest page is
@@ -47,8 +47,8 @@ export class Following {
 
   /** Go on until `signal`, or until there is no point in trying: then it rejects with the `Problem` that says why. */
   async run() {
-    const again = () => this.#leave?.abort(); // what the connection went over may be gone
-    globalThis.addEventListener?.("online", again, { signal: this.#signal });
+    const leave = () => this.#leave?.abort(); // what the connection went over may be gone
+    for (const name of ["online", "offline"]) globalThis.addEventListener?.(name, leave, { signal: this.#signal });
     for (;;) {
       if (!this.polling) this.#does.become("connecting");
       const ending = await this.#try();

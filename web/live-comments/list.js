@@ -191,7 +191,7 @@ export class CommentList {
 
   /** Take away the rows before the window, leaving the rest where it is. False: there is no rest. */
   #trim() {
-    const height = this.#scroller.scrollHeight;
+    const { scrollTop, scrollHeight } = this.#scroller;
     let removed = 0;
     for (const [key, { row, what }] of this.#rows) {
       if (!(what.number < this.#first)) continue;
@@ -200,7 +200,7 @@ export class CommentList {
       removed += 1;
     }
     if (this.#rows.size === 0) return false;
-    if (removed > 0) this.#moveTo(this.#scroller.scrollTop - (height - this.#scroller.scrollHeight));
+    if (removed > 0) this.#moveTo(scrollTop - (scrollHeight - this.#scroller.scrollHeight));
     return removed > 0;
   }
 

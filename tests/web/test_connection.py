@@ -1,0 +1,291 @@
+"""What the page does when the connection is not what it should be, and with all that an edge may say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import time
+
+import aiohttp
+import pytest
+from playwright.async_api import expect
+
+from tests.web.conftest import LONG
+from tests.web.viewer import NEWER
+
+OFFLINE_S = 30 if LONG else 6
+MISSED = 100
+EDGE_BACK_S = 30
+
+
+@pytest.fixture
+async def watching(open_page, between):
+    """A viewer behind a proxy that can be told to misbehave."""
+    return await open_page("Ada", at=between.url)
+
+
+async def test_what_is_said_while_the_network_is_cut_is_all_there_once_and_in_order(open_page, between, post):
+    ada = await open_page("Ada", at=between.url)
+    await post("before")
+    await ada.sees("before")
+    await ada.page.context.set_offline(True)
+    await between.cut()
+    missed = [f"missed {number}" for number in range(MISSED)]
+    await asyncio.gather(post(*missed), asyncio.sleep(OFFLINE_S))
+    await ada.say("written while offline")
+    await expect(ada.page.locator("live-comments .state")).to_have_text("reconnecting …")
+    await ada.page.context.set_offline(False)
+    await ada.sees("before", *missed, "written while offline", timeout_ms=40_000)
+    await post("after")
+    await ada.sees("before", *missed, "written while offline", "after")
+    assert await ada.texts() == ["before", *missed, "written while offline", "after"]
+
+
+async def test_an_edge_that_is_killed_under_the_page_costs_no_comment(open_page, post, cluster, video):
+    ada = await open_page("Ada")
+    await post("before")
+    await ada.sees("before")
+    edges = cluster.describe()["edges"]
+    for edge in edges:
+        os.kill(edge["pid"], signal.SIGKILL)
+    await post(*(f"meanwhile {number}" for number in range(10)))
+    await ada.sees("before", *(f"meanwhile {number}" for number in range(10)), timeout_ms=EDGE_BACK_S * 1000)
+    await ada.is_live()
+    await post("after")
+    await ada.sees("meanwhile 9", "after")
+    assert len(await ada.texts()) == 12
+    async with aiohttp.ClientSession() as session:  # the cluster is left as it was found
+        for edge in edges:
+            async with session.get(f"{edge['url']}/readyz") as answer:
+                assert answer.status == 200
+
+
+async def test_a_token_that_expires_is_renewed_without_losing_the_place(open_component, post, cluster, video):
+    """Tokens have ten seconds of grace: one that is five seconds over is good for five more."""
+    asked = []
+
+    async def issue(renew: bool) -> str:
+        asked.append(renew)
+        return cluster.token("ada", ttl_s=-5 if len(asked) == 1 else 3600, name="Ada")
+
+    ada = await open_component(live=False, body="")
+    await ada.page.expose_function("issue", issue)
+    await ada.page.evaluate(
+        """(video) => {
+            const component = document.createElement("live-comments");
+            component.token = (renew) => window.issue(renew);
+            component.video = video;
+            document.querySelector("main").append(component);
+            window.states = [];
+            component.addEventListener("state", () => window.states.push(component.state));
+        }""",
+        video,
+    )
+    await ada.is_live()
+    for number in range(30):
+        await post(f"tick {number}")
+        if len(asked) > 1 and await ada.run("component.state") == "live":
+            break
+        await asyncio.sleep(0.4)
+    await post("the end")
+    await ada.sees("the end", timeout_ms=30_000)
+    assert await ada.texts() == [*(f"tick {tick}" for tick in range(number + 1)), "the end"]
+    assert asked == [False, True]
+
+
+async def test_an_expired_token_does_not_stop_a_comment(open_component, cluster, video):
+    asked = []
+
+    async def issue(renew: bool) -> str:
+        asked.append(renew)
+        return cluster.token("ada", ttl_s=3600 if renew else -600)
+
+    ada = await open_component(live=False, body="")
+    await ada.page.expose_function("issue", issue)
+    await ada.page.evaluate(
+        """(video) => {
+            const component = document.createElement("live-comments");
+            Object.assign(component, { token: (renew) => window.issue(renew), video });
+            document.querySelector("main").append(component);
+        }""",
+        video,
+    )
+    await ada.is_live()
+    await ada.say("here I am")
+    await ada.sees("here I am")
+    assert asked == [False, True]
+
+
+async def test_a_goodbye_is_obeyed(watching, between, post):
+    """It comes back after the time that it was told, and not much later, from the place where it was."""
+    await post("before")
+    await watching.sees("before")
+    said_at = time.monotonic()
+    await between.say('retry: 2000\n\nevent: bye\ndata: {"reason": "drain"}\n\n')
+    await between.cut()
+    await post("meanwhile")
+    await watching.sees("before", "meanwhile")
+    waited_s = time.monotonic() - said_at
+    assert 2 <= waited_s < 2 * 1.5 + 2
+    first, again = between.streams()
+    assert "Last-Event-ID" in again.headers
+    assert again.headers["Last-Event-ID"] > first.headers["Last-Event-ID"]
+
+
+async def test_waits_grow_and_differ(open_component):
+    """The pure part: never less than told, longer with each failure, bounded, and never the same twice."""
+    page = await open_component(live=False, body="")
+    waits = await page.page.evaluate(
+        """async () => {
+            const { nextWaitMs } = await import("/web/live-comments/waiting.js");
+            return [1, 1, 1, 2, 3, 20].map((failures) => nextWaitMs(failures, 1000)).concat(nextWaitMs(1, 90_000));
+        }"""
+    )
+    assert all(1000 <= wait <= 1500 for wait in waits[:3])
+    assert len(set(waits[:3])) == 3
+    assert 2000 <= waits[3] <= 3000
+    assert 4000 <= waits[4] <= 6000
+    assert 30_000 <= waits[5] <= 45_000
+    assert 90_000 <= waits[6] <= 135_000
+
+
+async def test_it_polls_where_it_is_told_to_and_returns_to_the_stream(open_page, between, post, video):
+    told = json.dumps({"url": f"/comments/{video}/snapshot", "intervalMs": 200})
+    between.answer_next_stream(
+        f'event: poll\ndata: {told}\n\nretry: 4000\n\nevent: bye\ndata: {{"reason": "poll"}}\n\n'
+    )
+    await post("before")
+    ada = await open_page("Ada", at=between.url)
+    for text in ("one", "two", "three"):
+        await post(text)
+        await ada.sees(text)
+    assert len(between.streams()) == 1
+    assert await ada.run("component.client.polling") is True
+    await expect(ada.page.locator("live-comments .state")).to_have_text("live, every few seconds")
+    await ada.say("from here")
+    await ada.sees("before", "one", "two", "three", "from here")
+    await ada.until("component.client.polling === false && component.state === 'live'")
+    await post("by the stream")
+    await ada.sees("before", "one", "two", "three", "from here", "by the stream")
+    assert len(between.streams()) == 2
+
+
+async def test_behind_a_proxy_that_holds_streams_back_it_polls(open_page, between, post):
+    between.holds_streams = True
+    await post("before")
+    ada = await open_page("Ada", at=between.url, live=False)
+    await ada.sees("before")
+    await ada.is_live()
+    await expect(ada.page.locator("live-comments .state")).to_have_text("live, every few seconds")
+    await post("by polling")
+    await ada.sees("before", "by polling")
+    await ada.say("mine")
+    await ada.sees("before", "by polling", "mine")
+    assert await ada.rows() == 3
+
+
+async def test_what_was_skipped_is_fetched_and_put_where_it_belongs(watching, between, post, video, site):
+    await post("one")
+    await watching.sees("one")
+    await watching.run(
+        "component.client.addEventListener('change', () => { window.changes = (window.changes ?? 0) + 1 })"
+    )
+    between.down = True
+    await between.cut()
+    await watching.state("away")
+    ids = await post("two", "three", "four")
+    newest = (await post("five"))[0]
+    # An edge that skips those in the middle: what comes next has its number, and so is the place where it goes on.
+    skipped = json.dumps({"from": ids[0], "to": ids[-1], "count": 3})
+    five = json.dumps({"commentId": newest, "userId": "somebody", "message": "five", "timestamp": 1})
+    between.answer_next_stream(
+        f"retry: 500\n\nid: {ids[-1]}\nevent: skipped\ndata: {skipped}\n\nid: {newest}\ndata: {five}\n\n"
+    )
+    between.down = False
+    await watching.sees("one", "two", "three", "four", "five")
+    assert any("sort=asc" in request.query_string for request in between.asked)
+    await watching.is_live()
+    assert await watching.texts() == ["one", "two", "three", "four", "five"]
+
+
+async def test_an_incomplete_replay_reloads_the_newest_page(watching, between, post):
+    await post("one")
+    await watching.sees("one")
+    between.down = True
+    await between.cut()
+    await watching.state("away")
+    ids = await post("two", "three")
+    incomplete = json.dumps({"resumed": True, "replayed": 0, "complete": False, "from": ids[0], "to": ids[-1]})
+    between.answer_next_stream(f"retry: 500\n\nid: {ids[-1]}\nevent: sync\ndata: {incomplete}\n\n")
+    between.down = False
+    await watching.sees("one", "two", "three")
+    await post("four")
+    await watching.sees("one", "two", "three", "four")
+
+
+async def test_a_deleted_comment_loses_its_text(watching, between, post):
+    ids = await post("keep this", "take this away")
+    await watching.sees("keep this", "take this away")
+    await between.say(f'id: {int(ids[-1]) + 1}\nevent: delete\ndata: {{"commentId": "{ids[-1]}"}}\n\n')
+    await watching.sees("keep this", "This comment was removed.")
+
+
+async def test_viewers_are_counted_and_a_sample_is_told_quietly(watching, between):
+    await between.say('event: viewers\ndata: {"count": 12843}\n\n')
+    await expect(watching.page.locator("live-comments .viewers")).to_have_text("12,843")
+    await expect(watching.page.locator("#viewer-count")).to_have_text("12,843")
+    state = watching.page.locator("live-comments .state")
+    await between.say('event: sampled\ndata: {"shown": 20, "of": 431}\n\n')
+    await expect(state).to_have_text("showing 20 of 431 a second")
+    await expect(state).to_have_text("live")
+
+
+async def test_events_of_later_versions_and_broken_ones_are_taken_for_nothing(watching, between, post):
+    await between.say("event: fireworks\ndata: {}\n\nevent: viewers\ndata: {broken\n\ndata: null\n\n")
+    await post("still here")
+    await watching.sees("still here")
+    assert watching.errors == []
+
+
+async def test_a_page_that_was_hidden_for_an_hour_catches_up_without_a_flood(watching, between, post):
+    """Nothing is drawn while nobody looks; back again, the newest page is read in place of all that was missed."""
+    await post("before")
+    await watching.sees("before")
+    hide = "Object.defineProperty(document, 'visibilityState', { value: given, configurable: true })"
+    await watching.run(hide, "hidden")
+    await watching.run("(window.realNow = Date.now, window.realFrame = window.requestAnimationFrame, undefined)")
+    between.down = True
+    await between.cut()
+    await post(*(f"missed {number}" for number in range(180)))
+    await watching.run("(Date.now = () => window.realNow.call(Date) + 3_600_000, undefined)")
+    await watching.run(
+        """(window.drawings = 0, new MutationObserver(() => { window.drawings += 1 }).observe(list, {childList: true}))"""
+    )
+    await watching.run(hide, "visible")
+    between.asked.clear()
+    between.down = False
+    await watching.sees("missed 179", timeout_ms=45_000)
+    texts = await watching.texts()
+    assert texts == [f"missed {number}" for number in range(180 - len(texts), 180)]
+    assert len(texts) <= 100
+    assert await watching.run("window.drawings") <= 3
+    stream = between.streams()[-1]
+    page = next(request for request in between.asked if re.search(r"limit=100", request.query_string))
+    assert between.asked.index(page) < between.asked.index(stream)
+    await post("after")
+    await watching.sees("missed 179", "after")
+    await expect(watching.page.locator(NEWER)).to_be_hidden()
+
+
+async def test_a_token_that_stays_refused_ends_it_with_a_reason_and_a_way_back(open_component, site, video, cluster):
+    ada = await open_component(token="not-a-token", live=False)
+    await expect(ada.page.locator("live-comments .state")).to_have_text(
+        "Sign in to join the conversation.", timeout=60_000
+    )
+    await ada.page.evaluate(
+        "(token) => { document.querySelector('live-comments').token = () => token; }", cluster.token("ada")
+    )
+    await ada.is_live()

@@ -1,0 +1,172 @@
+"""A lively chat flows: nothing jumps, no frame is lost, and neither the document nor memory grows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import aiohttp
+import pytest
+
+from tests.web.between import Between
+from tests.web.conftest import LONG, make_guest
+
+ROWS_AT_MOST = 200
+FLUSH_S = 0.1  # how an edge writes to a busy room
+LOAD_S = 60 if LONG else 10
+LOAD_PER_S = 200
+POSTERS = 24
+
+MEASURE_SHIFTS = """(() => {
+    window.shifted = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+})()"""
+
+COUNT_FRAMES = """new Promise((resolve) => {
+    const until = performance.now() + given * 1000;
+    let frames = 0;
+    const next = (now) => {
+        if (now >= until) resolve(frames / given);
+        else {
+            frames += 1;
+            requestAnimationFrame(next);
+        }
+    };
+    requestAnimationFrame(next);
+})"""
+
+
+class Lively:
+    """Comments as an edge flushes them, slipped into the stream: a load on the page, and on nothing else."""
+
+    def __init__(self, between: Between) -> None:
+        self._between = between
+        self._number = int(time.time() * 1e6) + 10**12
+        self.said = 0
+
+    async def say(self, per_s: int, seconds: float) -> None:
+        began = asyncio.get_running_loop().time()
+        for flush in range(int(seconds / FLUSH_S)):
+            await self._between.say("".join(self._event() for _ in range(int(per_s * FLUSH_S))))
+            await asyncio.sleep(max(0, began + (flush + 1) * FLUSH_S - asyncio.get_running_loop().time()))
+
+    def _event(self) -> str:
+        self.said += 1
+        self._number += 1
+        comment = {
+            "commentId": str(self._number),
+            "userId": f"user-{self.said % 50}",
+            "name": f"Somebody {self.said % 50}",
+            "message": f"comment {self.said} " + "and more of it " * (self.said % 7),
+            "timestamp": int(time.time() * 1000),
+        }
+        return f"id: {self._number}\ndata: {json.dumps(comment)}\n\n"
+
+
+@pytest.fixture
+def lively(between):
+    return Lively(between)
+
+
+async def test_nothing_jumps_from_the_first_moment_to_a_hundred_comments_a_second(open_page, between, lively, post):
+    await post(*(f"before {number}" for number in range(20)))
+    ada = await open_page("Ada", at=between.url)
+    await ada.run(MEASURE_SHIFTS)
+    await ada.say("and mine")
+    await lively.say(per_s=10, seconds=1)
+    await lively.say(per_s=100, seconds=4)
+    await ada.until("texts().at(-1).startsWith(given)", f"comment {lively.said} ")
+    assert await ada.rows() <= ROWS_AT_MOST
+    assert await ada.run("window.shifted") < 0.02
+
+
+async def test_a_room_that_fills_from_nothing_does_not_jump(open_page, between, lively):
+    ada = await open_page("Ada", at=between.url)
+    await ada.run(MEASURE_SHIFTS)
+    await lively.say(per_s=20, seconds=2)
+    await ada.until("texts().length === 40")
+    assert await ada.run("window.shifted") < 0.02
+
+
+async def test_a_hundred_comments_a_second_cost_no_frames(open_component, between, lively, cluster):
+    """As many frames as the same page has on the same machine when nothing is said, within what chance does."""
+    ada = await open_component(at=between.url, token=cluster.token("ada"), reduced_motion="no-preference")
+    idle = await ada.run(COUNT_FRAMES, 2)
+    profile = await ada.page.context.new_cdp_session(ada.page)
+    await profile.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = await task_seconds(profile)
+    saying = asyncio.create_task(lively.say(per_s=100, seconds=5))
+    busy = await ada.run(COUNT_FRAMES, 4)
+    await saying
+    used_s = await task_seconds(profile) - before
+    print(f"\nframes a second: idle {idle:.1f}, at 100 comments a second {busy:.1f}; main thread {used_s / 5:.0%} busy")
+    assert busy >= 0.9 * idle
+    assert used_s < 5 * 0.5
+
+
+async def task_seconds(profile) -> float:
+    metrics = (await profile.send("Performance.getMetrics"))["metrics"]
+    return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+
+async def test_what_comes_in_one_flush_is_spread_over_the_time_to_the_next(open_page, between, lively):
+    ada = await open_page("Ada", at=between.url)
+    await lively.say(per_s=50, seconds=1)
+    await ada.run(
+        """(window.added = [], new MutationObserver((changes) => window.added.push(
+            changes.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0))).observe(list, { childList: true }))"""
+    )
+    await lively.say(per_s=50, seconds=3)
+    await ada.until("texts().at(-1).startsWith(given)", f"comment {lively.said} ")
+    added = await ada.run("window.added")
+    assert sum(added) >= 150
+    # Five in each of 30 flushes: most come by ones and twos, and hardly ever all five at once.
+    assert len(added) >= 75
+    assert sum(1 for count in added if count >= 5) <= 6
+
+
+async def test_two_hundred_comments_a_second_leave_nodes_and_memory_bounded(open_page, site, video):
+    ada = await open_page("Ada")
+    profile = await ada.page.context.new_cdp_session(ada.page)
+    await profile.send("HeapProfiler.enable")
+    await post_at(site, video, LOAD_PER_S, LOAD_S / 2)
+    await asyncio.sleep(1)
+    half = await heap_bytes(profile)
+    posted = await post_at(site, video, LOAD_PER_S, LOAD_S / 2)
+    await ada.until("texts().at(-1) === given", posted[-1])
+    assert await ada.rows() <= ROWS_AT_MOST
+    assert await ada.run("component.client.comments.length") <= 1000
+    assert await ada.run("root.querySelectorAll('*').length") < 12 * ROWS_AT_MOST
+    grown = await heap_bytes(profile) - half
+    print(f"\nheap after {LOAD_S / 2:.0f} s: {half / 2**20:.1f} MiB, and after as long again {grown / 2**20:+.1f} MiB")
+    assert grown < 4 * 2**20
+    assert await ada.texts() == posted[-await ada.rows() :]
+
+
+async def heap_bytes(profile) -> int:
+    await profile.send("HeapProfiler.collectGarbage")
+    return (await profile.send("Runtime.getHeapUsage"))["usedSize"]
+
+
+async def post_at(site: str, video: str, per_s: int, seconds: float) -> list[str]:
+    """Post as many comments a second, each by the next of some users; return the texts in the order of their ids."""
+    tokens = [(await make_guest(site, f"Poster {number}"))["token"] for number in range(POSTERS)]
+    ids: dict[int, str] = {}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=POSTERS)) as session:
+
+        async def post(number: int) -> None:
+            text = f"{time.monotonic_ns()} number {number}"
+            headers = {"Authorization": f"Bearer {tokens[number % POSTERS]}"}
+            async with session.post(f"{site}/comments/{video}", json={"message": text}, headers=headers) as answer:
+                ids[int((await answer.json())["commentId"])] = text
+
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for number in range(int(per_s * seconds)):
+                await asyncio.sleep(max(0, began + number / per_s - loop.time()))
+                group.create_task(post(number))
+    return [text for _, text in sorted(ids.items())]
