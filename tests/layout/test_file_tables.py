@@ -9,7 +9,7 @@ import pytest
 
 from tests.layout.tree import ROOT, files, name
 
-SOURCES = (".py", ".sql", ".c")
+SOURCES = (".py", ".sql", ".c", ".lua")
 CLI_GROUP = "livecomments/commands"
 PACKAGES = sorted(
     name(path.parent)

@@ -1,4 +1,14 @@
-"""What is to be reached, in the order in which it is measured."""
+"""What is to be reached, in the order in which it is measured.
+
+| file | what it shows |
+|---|---|
+| `per_comment.py` | CPU of the writer for each comment, beside a plain Quart route |
+| `per_second.py` | how many comments a second are accepted with 201 |
+| `alone.py` | one client that posts one comment after the other, and one viewer |
+| `catching_up.py` | how fast the archive catches up after it stood still |
+| `pages.py` | pages of 50 a second, where pages repeat and where none does |
+| `to_viewers.py` | from a POST until every viewer has the comment |
+"""
 
 from __future__ import annotations
 
