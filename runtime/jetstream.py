@@ -151,6 +151,7 @@ async def connect(
         "ping_interval": PING_INTERVAL_S,
         "max_outstanding_pings": MAX_OUTSTANDING_PINGS,
         "pending_size": PENDING_OUT_BYTES,
+        "skip_subject_validation": True,  # ours are made of numbers and checked video ids, and there are many
         "disconnected_cb": lost,
         "reconnected_cb": back,
         "error_cb": failed,

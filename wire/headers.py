@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from base64 import urlsafe_b64encode
 from hashlib import sha256
@@ -20,16 +21,19 @@ TIMESTAMP = "Nats-Time-Stamp"
 SUBJECT = "Nats-Subject"
 PENDING = "Nats-Num-Pending"
 
+_OF_THIS_PROCESS = secrets.token_urlsafe(16)
+_COUNT = itertools.count(1)
+
 
 def message_id(video: str, user: str, key: str | None) -> str:
     """Return the `Nats-Msg-Id` under which JetStream stores a comment once.
 
     With an Idempotency-Key it is the same for every repeat of the same user's same key on the same video. Each part is
-    preceded by its length, so that no two different triples run together. Without a key it is random, so that only
-    the service's own retries of this one request are known as repeats.
+    preceded by its length, so that no two different triples run together. Without a key it is one that no other
+    comment has, so that only the service's own retries of this one request are known as repeats.
     """
     if key is None:
-        return secrets.token_urlsafe(32)
+        return f"{_OF_THIS_PROCESS}.{next(_COUNT)}"
     digest = sha256()
     for part in (video, user, key):
         data = part.encode()

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import nats.errors
@@ -59,13 +59,16 @@ class Batcher:
         marks: Marks,
         known: KnownKeys,
         hold_s: float,
+        acknowledged: Callable[[int, str, int, bytes | None], None] = lambda *_: None,
     ) -> None:
+        """`acknowledged` is told of each number: shard, video, number, and the payload where it is the number's own."""
         self._shard = shard
         self._connection = connection
         self._publisher = publisher
         self._watch = watch
         self.continuity = Continuity(shard, connection, marks, self._stopped_or_resumed)
         self._known = known
+        self._told_acknowledged = acknowledged
         self._health = StoreHealth(hold_s)
         self._loop = asyncio.get_running_loop()
         self._waiting = Waiting(hold_s, self._time_over)
@@ -207,7 +210,10 @@ class Batcher:
     async def _send_singles(self, entries: Sequence[Entry]) -> list[Entry]:
         """Returns the entries for which JetStream did not answer."""
         metrics.ROUND_SINGLES.observe(len(entries))
-        answered = await asyncio.gather(*(self._send_single(entry) for entry in entries))
+        if len(entries) == 1:
+            answered = [await self._send_single(entries[0])]  # no task of its own
+        else:
+            answered = await asyncio.gather(*(self._send_single(entry) for entry in entries))
         if any(answered):
             self._note_answer()
             await self._say_stored()
@@ -266,6 +272,8 @@ class Batcher:
             metrics.KNOWN_STORED.inc()
         else:
             STORED.inc()
+            payload = None if ack.duplicate else entry.message.payload
+            self._told_acknowledged(self._shard, subjects.video_of(entry.message.subject), ack.number, payload)
         metrics.ACK_S.observe(self._loop.time() - entry.came_s)
         self._waiting.resolve(entry, Kept(ack.number, archived))
 

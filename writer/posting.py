@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from runtime.cancelling import unharmed
 from runtime.credentials import Credentials
 from runtime.exchange import Asked
 from runtime.jetstream import Outgoing
@@ -88,9 +89,9 @@ def check_json_type(content_type: str | None) -> None:
 
 async def _answer(outcome: asyncio.Future[Outcome], came_ns: int) -> Posted:
     # Others may wait for the same futures, and the comment goes its way without any of them.
-    kept = await asyncio.shield(outcome)
+    kept = await unharmed(outcome)
     if isinstance(kept, NotKept):
         raise Refused(kept.code)
-    posted = Posted(kept.number, await asyncio.shield(kept.archived))
+    posted = Posted(kept.number, await unharmed(kept.archived))
     (ANSWER_201_S if posted.archived else ANSWER_202_S).observe((time.monotonic_ns() - came_ns) / 1e9)
     return posted
