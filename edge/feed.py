@@ -53,7 +53,7 @@ class Feed:
         self.channel = channel
         self.newest = 0
         self.heard_at = 0.0  # the loop's time at which the last copy came in, or the feed was opened
-        self.was_asked_for = False  # since it was opened, whether copies were lost (see `probe.py`)
+        self.was_asked_for = False  # since then, whether copies were lost (see `probe.py`)
         self._connection = connection
         self._replays = replays
         self._sampler = sampler  # None: everything is shown
@@ -139,6 +139,7 @@ class Feed:
             return
         PUBLISHED.inc()
         self.heard_at = self._loop.time()
+        self.was_asked_for = False
         self._take(Message(stored.number, stored.kind, stored.posted_ms, stored.payload), previous)
 
     def _take(self, message: Message, previous: int) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections import deque
+from math import ceil
+from operator import attrgetter
 from typing import Final
 
 from edge.channels import Channels, OpenVideo
@@ -21,23 +23,35 @@ from runtime.logs import get_logger
 INTERVAL_S: Final = 0.5
 QUIET_S: Final = 1.0  # a video from which nothing was heard for this long
 VIDEOS_AT_ONCE: Final = MULTI_LAST_MAX
-LAG_S: Final = 5.0  # a replica that answers may be behind its leader by so much
+LAG_S: Final = 1.5  # replicas that answer are less behind their leader, as a rule
+LONG_LAG_S: Final = 20.0  # … and than this without exception: these are looked at again
+LONG_EVERY_S: Final = 10.0  # … so often
 
 _log = get_logger("edge")
 
 
-@dataclass(slots=True)
-class _Asked:
-    """Up to which number the quiet videos of a shard need not be asked for again."""
+class Asked:
+    """Up to which number the quiet videos of a shard, asked for before, need not be asked for again.
 
-    upto: int = 0
-    _next: int = 0
-    _next_at: float = 0.0
+    A video that is quiet is asked for each time, so what was stored up to one time was seen in the next: unless the
+    replica that answered was behind its leader, for which the last `LAG_S` are looked at again, and now and then more.
+    """
+
+    def __init__(self) -> None:
+        self._notes: deque[tuple[float, int]] = deque(maxlen=ceil(LONG_LAG_S / INTERVAL_S) + 1)
+        self._long_at = -LONG_EVERY_S
+
+    def upto(self, now: float) -> int:
+        """Return that number; 0 for all."""
+        lag_s = LAG_S
+        if now - self._long_at >= LONG_EVERY_S:
+            self._long_at = now
+            lag_s = LONG_LAG_S
+        return next((number for noted_at, number in reversed(self._notes) if now - noted_at >= lag_s), 0)
 
     def note(self, now: float, number: int) -> None:
-        """All of them were asked for just now, and `number` was the shard's newest before that."""
-        if now - self._next_at >= LAG_S:
-            self.upto, self._next, self._next_at = self._next, number, now
+        """All of them were asked for at this time, and `number` was the shard's newest before that."""
+        self._notes.append((now, number))
 
 
 class Probe:
@@ -50,7 +64,7 @@ class Probe:
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._seen: dict[int, int] = {}  # the newest number of a shard, when all its quiet videos were asked last
-        self._asked: dict[int, _Asked] = {}  # by shard
+        self._asked: dict[int, Asked] = {}  # by shard
 
     def wake(self) -> None:
         """Ask now, about every video: the connection was lost, and with it any number of copies."""
@@ -87,19 +101,25 @@ class Probe:
         now = self._loop.time()
         quiet_since = now - QUIET_S
         quiet = [video for video in videos if video.feed.heard_at <= quiet_since]
-        asked = self._asked.setdefault(shard, _Asked())
-        # Of those asked for before, only what has been stored since: with thousands of videos the rest would cost
-        # more than all live copies.
-        await self._reach([video for video in quiet if not video.feed.was_asked_for], shard, 0)
-        await self._reach([video for video in quiet if video.feed.was_asked_for], shard, asked.upto)
-        for video in quiet:
-            video.feed.was_asked_for = True
+        asked = self._asked.setdefault(shard, Asked())
+        # With thousands of videos, asking for each one's newest message every time would cost more than all live
+        # copies. So one that has just become quiet is asked for what is above its own newest; after that only for
+        # what was stored since.
+        fresh = sorted((video for video in quiet if not video.feed.was_asked_for), key=attrgetter("feed.newest"))
+        for place in range(0, len(fresh), VIDEOS_AT_ONCE):
+            some = fresh[place : place + VIDEOS_AT_ONCE]
+            await self._reach(shard, some, some[0].feed.newest)
+        known = [video for video in quiet if video.feed.was_asked_for]
+        upto = asked.upto(now)
+        for place in range(0, len(known), VIDEOS_AT_ONCE):
+            await self._reach(shard, known[place : place + VIDEOS_AT_ONCE], upto)
+        for video in fresh:
+            video.feed.was_asked_for = video.feed.heard_at <= quiet_since
         asked.note(now, newest_of_shard)
         if len(quiet) == len(videos):
             self._seen[shard] = newest_of_shard
 
-    async def _reach(self, videos: list[OpenVideo], shard: int, above: int) -> None:
-        for place in range(0, len(videos), VIDEOS_AT_ONCE):
-            some = {video.channel.video: video for video in videos[place : place + VIDEOS_AT_ONCE]}
-            for name, stored in (await self._reader.newest_of(shard, list(some), above)).items():
-                some[name].feed.reach(stored.number)
+    async def _reach(self, shard: int, videos: list[OpenVideo], above: int) -> None:
+        asked = {video.channel.video: video for video in videos}
+        for name, stored in (await self._reader.newest_of(shard, list(asked), above)).items():
+            asked[name].feed.reach(stored.number)
