@@ -10,7 +10,8 @@ from runtime.settings import PREFIX, Settings
 from tests.layout.tree import ROOT, files, name
 from wire.problem import PROBLEMS
 
-DOCUMENTS = [path for path in files() if path.suffix == ".md" and not path.is_relative_to(ROOT / "web" / "live-comments" / "vendor")]
+VENDORED = ROOT / "web" / "live-comments" / "vendor"
+DOCUMENTS = [path for path in files() if path.suffix == ".md" and not path.is_relative_to(VENDORED)]
 GIVEN = ("how-it-works.md", "invariants.md", "gotchas.md", "operating.md", "benchmarks.md", "http.md")
 
 
@@ -27,6 +28,14 @@ def test_operating_lists_every_setting_with_its_default():
         row = re.search(rf"^\| `{PREFIX}{field.upper()}` \| ([^|]*) \|", text, re.MULTILINE)
         assert row is not None
         assert row[1].strip("` ") == _as_set(info.default), field
+
+
+def test_the_metrics_that_operating_names_are_there():
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files() if path.name.endswith("metrics.py"))
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    named = {metric.removesuffix("_total") for metric in re.findall(r"`(livecomments_[a-z_]+)", text)}
+    assert named
+    assert not [metric for metric in named if f'"{metric}"' not in code]
 
 
 def test_the_http_interface_lists_every_problem_with_its_status():
