@@ -9,6 +9,7 @@
 | `open_component` | a test | opens a page with nothing but the component on it, with a script of the test's own |
 | `post` | a test | posts comments to that video without a browser |
 | `between` | a test | a proxy in front of the cluster that can be told to misbehave |
+| `figures` | the run | keeps a line of what was measured in `test-artefacts/web-figures.txt` |
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -33,6 +35,8 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
 ]
+
+ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"  # what a run leaves for people to look at
 
 # `make test-web-long` runs the long versions of some tests; `make test` has about ten minutes for everything.
 LONG = os.environ.get("LONG") == "1"
@@ -62,6 +66,19 @@ async def browser() -> AsyncIterator[Browser]:
         launched = await playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield launched
         await launched.close()
+
+
+@pytest.fixture(scope="session")
+def figures() -> Callable[[str], None]:
+    ARTEFACTS.mkdir(exist_ok=True)
+    file = ARTEFACTS / "web-figures.txt"
+    file.write_text("")
+
+    def note(line: str) -> None:
+        with file.open("a") as opened:
+            opened.write(f"{line}\n")
+
+    return note
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +118,7 @@ async def contexts(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[Br
 
 @pytest.fixture
 async def open_page(contexts: Any, site: str, video: str) -> OpenPage:
-    """`await open_page("Ada")`: a viewer named Ada, whose stream is open; `name=None`: whoever the page makes of them."""
+    """`await open_page("Ada")`: a viewer named Ada, whose stream is open; without a name: as the page names them."""
 
     async def open_one(name: str | None, *, at: str = site, live: bool = True, **options: Any) -> Viewer:
         context = await contexts(**options)

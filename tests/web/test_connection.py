@@ -190,9 +190,6 @@ async def test_behind_a_proxy_that_holds_streams_back_it_polls(open_page, betwee
 async def test_what_was_skipped_is_fetched_and_put_where_it_belongs(watching, between, post, video, site):
     await post("one")
     await watching.sees("one")
-    await watching.run(
-        "component.client.addEventListener('change', () => { window.changes = (window.changes ?? 0) + 1 })"
-    )
     between.down = True
     await between.cut()
     await watching.state("away")
@@ -256,13 +253,13 @@ async def test_a_page_that_was_hidden_for_an_hour_catches_up_without_a_flood(wat
     await watching.sees("before")
     hide = "Object.defineProperty(document, 'visibilityState', { value: given, configurable: true })"
     await watching.run(hide, "hidden")
-    await watching.run("(window.realNow = Date.now, window.realFrame = window.requestAnimationFrame, undefined)")
+    await watching.run("(window.realNow = Date.now, undefined)")
     between.down = True
     await between.cut()
     await post(*(f"missed {number}" for number in range(180)))
     await watching.run("(Date.now = () => window.realNow.call(Date) + 3_600_000, undefined)")
     await watching.run(
-        """(window.drawings = 0, new MutationObserver(() => { window.drawings += 1 }).observe(list, {childList: true}))"""
+        "(window.drawings = 0, new MutationObserver(() => { window.drawings += 1 }).observe(list, { childList: true }))"
     )
     await watching.run(hide, "visible")
     between.asked.clear()

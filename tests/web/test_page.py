@@ -13,10 +13,10 @@ import pytest
 from playwright.async_api import Request, Route, expect
 
 from runtime.settings import Settings
+from tests.web.conftest import ARTEFACTS
 from tests.web.viewer import FIELD
 
 ROOT = Path(__file__).resolve().parents[2]
-ARTEFACTS = ROOT / "test-artefacts"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 
 # Names and texts for the screenshots.

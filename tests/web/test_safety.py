@@ -1,0 +1,131 @@
+"""Whatever is said is shown as text: no script runs, no request is made. And who may follow with the cookie."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import aiohttp
+import orjson
+import pytest
+
+from tests.shared_data import SHARED
+from tests.web.conftest import make_guest
+
+IN_WINDOW = 190
+
+
+@pytest.fixture(scope="session")
+def naughty() -> list[str]:
+    path = SHARED / "corpora" / "blns.json"
+    assert path.is_file(), f"{path} is missing: this test needs it; say with SHARED_DATA where it is"
+    return orjson.loads(path.read_bytes())
+
+
+async def test_every_naughty_string_is_shown_as_text_with_no_script_run_and_no_request_made(
+    open_page, naughty, site, video
+):
+    """Those that the service takes: it refuses blank ones and control characters, and trims white space."""
+    stored = await post_all(site, video, naughty)
+    assert len(stored) > 450
+    viewer = await open_page("Ada")
+    requests = []
+    viewer.page.on("request", lambda request: requests.append(request.url))
+    viewer.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    await viewer.page.reload()
+    await viewer.is_live()
+    shown: set[str] = set()
+    while not await viewer.run("!root.querySelector('.note').hidden"):
+        first = await viewer.run("list.querySelector('li').dataset.id")
+        shown.update(await viewer.texts())
+        await viewer.scroll_to(0)
+        await viewer.until(
+            "list.querySelector('li').dataset.id !== given || !root.querySelector('.note').hidden", first
+        )
+    shown.update(await viewer.texts())
+    assert shown == set(stored)
+    assert await viewer.run("list.querySelectorAll('li *:not(span, div, p, time, button)').length") == 0
+    assert viewer.errors == [], "a Content-Security-Policy that was violated would say so here"
+    foreign = [url for url in requests if not url.startswith((site, "data:"))]
+    other = [url for url in requests if url.startswith(site) and not url.removeprefix(site).startswith(EXPECTED)]
+    assert foreign == other == []
+
+
+EXPECTED = ("/?video=", "/web/", "/comments/", "/guests", "/status.json")
+
+
+async def test_a_naughty_string_comes_live_as_it_comes_from_history(open_page, naughty, site, video):
+    viewer = await open_page("Ada")
+    stored = await post_all(site, video, naughty[-150:])
+    await viewer.until("texts().length === given", min(len(stored), IN_WINDOW))
+    assert await viewer.texts() == stored
+    assert viewer.errors == []
+
+
+async def post_all(site: str, video: str, texts: list[str]) -> list[str]:
+    """Post what the service takes, in order; return the texts as it keeps them."""
+    token = (await make_guest(site, "Naughty"))["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    stored: list[str] = []
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for text in texts:
+            async with session.post(f"{site}/comments/{video}", json={"message": text}) as answer:
+                assert answer.status in (201, 202, 400), await answer.text()
+                if answer.status != 400:
+                    stored.append(text.strip())
+    return stored
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+async def test_a_native_event_source_with_the_cookie_follows_through_reconnects(
+    contexts, cluster, post, site, video, killed
+):
+    context = await contexts()
+    await context.add_cookies(
+        [{"name": "livecomments_token", "value": cluster.token("ada"), "url": site, "httpOnly": True}]
+    )
+    page = await context.new_page()
+    await page.goto(f"{site}/web/icon.svg")
+    await page.goto(f"{site}/")
+    await page.evaluate(
+        """(video) => {
+            window.heard = [];
+            window.opened = 0;
+            window.source = new EventSource(`/comments/${video}/stream`);
+            window.source.onopen = () => { window.opened += 1; };
+            window.source.onmessage = ({ data }) => window.heard.push(JSON.parse(data).message);
+        }""",
+        video,
+    )
+    await page.wait_for_function("() => window.opened === 1")
+    await post("one", "two")
+    await page.wait_for_function("() => window.heard.length === 2")
+    edges = cluster.describe()["edges"]
+    for edge in edges:
+        os.kill(edge["pid"], signal.SIGKILL if killed else signal.SIGTERM)
+    await post("three", "four")
+    await page.wait_for_function("() => window.heard.length >= 4", timeout=40_000)
+    await post("five")
+    await page.wait_for_function("() => window.heard.at(-1) === 'five'", timeout=40_000)
+    assert await page.evaluate("window.heard") == ["one", "two", "three", "four", "five"]
+    assert await page.evaluate("window.opened") >= 2
+    async with aiohttp.ClientSession() as session:  # the cluster is left as it was found
+        for edge in edges:
+            for _ in range(100):
+                try:
+                    async with session.get(f"{edge['url']}/readyz") as answer:
+                        assert answer.status == 200
+                        break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.2)
+
+
+async def test_with_the_cookie_a_post_needs_an_origin_of_ours(cluster, site, video):
+    cookies = {"livecomments_token": cluster.token("ada")}
+    async with aiohttp.ClientSession(cookies=cookies) as session:
+        for origin, wanted in ((None, 403), ("https://example.com", 403), (site, 201)):
+            headers = {"Origin": origin} if origin else {}
+            body = {"message": "hello"}
+            async with session.post(f"{site}/comments/{video}", json=body, headers=headers) as answer:
+                assert (201 if answer.status == 202 else answer.status) == wanted
