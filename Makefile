@@ -35,7 +35,8 @@ faults: ## break every part under load, and check every promise: mutants, then h
 	@requirements/set-up run && exec .venv/bin/python -m faults $(or $(ARGS),--all)
 
 bench-write: ## what taking, archiving and paging through comments costs, beside a plain Quart route (ARGS="--long")
-	@requirements/set-up dev && exec .venv/bin/python -m bench.write $(ARGS)
+	@requirements/set-up dev && requirements/programs wrk
+	@exec .venv/bin/python -m bench.write $(ARGS)
 
 # The locks name no registry, and no folder of the machine that wrote them.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
