@@ -22,6 +22,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `probe.py` | lost last messages of quiet videos, found by asking |
 | `shortage.py` | streams that end below what viewers have seen |
 | `sweep.py` | heartbeats, stalled viewers, expired tokens |
+| `audit.py` | whether everything acknowledged came here |
 | `snapshot.py` | the newest comments as one document, for those who poll |
 | `admission.py` | who is taken in, and how all are sent away |
 | `limits.py` | how many streams an address, a user and this edge may have |

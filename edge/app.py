@@ -12,6 +12,7 @@ from quart import Quart, Response, request
 
 from edge.admission import Admission
 from edge.audience import Audience
+from edge.audit import EdgeAudit
 from edge.channels import Channels
 from edge.handover import EXTENSION, HandedOverViewer, HandOver, HandoverProtocol
 from edge.joining import Joining, Position
@@ -73,6 +74,7 @@ class Edge:
         await shortage.start()
         self.channels = Channels(live, replays, settings, shortage)
         self.snapshots = Snapshots(self.channels, replays, settings.shards)
+        await EdgeAudit(replaying, self.channels.open).start()
         audience = Audience(self.channels, live)
         joining = Joining(replays, self.channels.sampler, settings.replay_depth)
         self.admission = Admission(settings, self.channels, joining, audience)

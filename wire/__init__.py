@@ -10,6 +10,7 @@
 | `message.py` | which texts may be said |
 | `comment.py` | the comment: as stored in JetStream, as an SSE event, as JSON in a page |
 | `sse.py` | the event stream: writing it and reading it |
+| `audit.py` | the loss audit: what was acknowledged, and a digest of it |
 | `sampling.py` | which comments are shown when more come than anybody can read |
 | `page.py` | a page of history: what may be asked for |
 | `problem.py` | every refusal: its code, its status, its body |

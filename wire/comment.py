@@ -92,6 +92,12 @@ def event_data(number: int, posted_ms: int, payload: bytes) -> bytes:
     return b'{"commentId":"%d",%b,"timestamp":%d}' % (number, payload[1:-1], posted_ms)
 
 
+def event_payload(event: bytes) -> bytes:
+    """Return the payload out of a whole event that `event_data` has made the data of."""
+    begin, end = event.find(b'",') + 2, event.rfind(b',"timestamp":')
+    return b"{%b}" % event[begin:end]
+
+
 def posted_ms(stamp: str) -> int:
     """Return a `Nats-Time-Stamp` (RFC 3339, up to nanoseconds, UTC) in whole milliseconds since 1970, rounded down."""
     seconds, _, fraction = stamp.removesuffix("Z").partition(".")

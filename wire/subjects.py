@@ -8,6 +8,7 @@
 | `archived.S` | archiver | "numbers up to here are in Postgres" |
 | `short.S` | who finds out | the shard's stream was found short: its writers stop, and its archiver lifts it |
 | `known.S` | writer, archiver | "which is the highest number that you know of?" |
+| `audit.S` | writer | which numbers it has acknowledged: the archiver and edges compare |
 | `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
 | `viewers.S` | edge | how many viewers it has of each of the shard's videos |
 | `history.S` | edge, asking history | the part of a replay that JetStream no longer keeps |
@@ -53,6 +54,11 @@ def short(shard: int | Literal["*"]) -> str:
 def known(shard: int | Literal["*"]) -> str:
     """Return the subject on which everybody is asked for the highest number of a shard."""
     return f"known.{shard}"
+
+
+def audit(shard: int | Literal["*"]) -> str:
+    """Return the subject on which a writer says what it has acknowledged."""
+    return f"audit.{shard}"
 
 
 def lifting(shard: int) -> str:

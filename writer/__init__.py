@@ -18,6 +18,7 @@ In the order of a comment's way:
 | `archive_watch.py` | how far each shard is in Postgres |
 | `stream_continuity.py` | whether a shard's stream still gives new numbers |
 | `before_lift.py` | whether a number from before a lift is still a comment's own |
+| `audit_log.py` | what was acknowledged, reported for the loss audit |
 | `guests.py` | a token for anybody who names himself |
 | `metrics.py` | what a writer counts beside a comment's milestones |
 | `archiver_app.py` | the archiver as a process of its own |
@@ -27,6 +28,7 @@ In the order of a comment's way:
 | `continuity.py` | whether a number was skipped, and why |
 | `archive.py`, `archive.sql` | one shard in Postgres: whose turn it is, how far it is, storing more |
 | `setting_aside.py` | what Postgres cannot hold |
+| `archive_audit.py` | whether everything acknowledged is in Postgres |
 | `trimming.py` | taking off the stream what is archived and old |
 | `archive_lag.py` | how far the archive is behind |
 | `archiver_metrics.py` | what the archiver tells Prometheus |

@@ -23,6 +23,7 @@ from runtime.tokens import Tokens
 from wire.mark import Claim
 from wire.problem import Refused
 from writer.archive_watch import ArchiveWatch
+from writer.audit_log import AuditLog
 from writer.batcher import Batcher
 from writer.guests import welcome
 from writer.known_keys import KnownKeys
@@ -59,11 +60,12 @@ class Writer:
         await watch.start(connection)
         marks = Marks(connection, settings.shards, self._found_short)
         await marks.start()
-        publisher, known = Publisher(connection), KnownKeys()
+        publisher, known, log = Publisher(connection), KnownKeys(), AuditLog(connection, settings.shards)
         for shard in range(settings.shards):
-            batcher = Batcher(shard, connection, publisher, watch, marks, known, settings.hold_s)
+            batcher = Batcher(shard, connection, publisher, watch, marks, known, settings.hold_s, log.note)
             self.batchers.append(batcher)
         await self._check_streams()
+        self._tasks.append(asyncio.create_task(log.run(), name="audit"))
         for shard, batcher in enumerate(self.batchers):
             self._tasks.append(asyncio.create_task(batcher.run(), name=f"batcher-{shard}"))
 

@@ -105,6 +105,17 @@ class Archive:
         row = await self._session.fetchrow(_QUERIES["what_is"], self.shard, number)
         return (row["video_id"], row["posted_ms"]) if row is not None else None
 
+    async def comments_of(
+        self, ranges: Sequence[tuple[str, int, int]]
+    ) -> dict[str, dict[int, tuple[str, str, str | None, str | None]]]:
+        """Return the comments of videos, each between two numbers, as user, text, name and role."""
+        columns = [list(column) for column in zip(*ranges, strict=True)]
+        rows = await self._session.fetch(_QUERIES["comments_of"], self.shard, *columns)
+        found: dict[str, dict[int, tuple[str, str, str | None, str | None]]] = {}
+        for video, number, user, text, name, role in rows:
+            found.setdefault(video, {})[number] = (user, text, name, role)
+        return found
+
     async def drop_old_block(self, before_ms: int) -> int | None:
         """Drop the oldest block if every row of it is older than a time. Returns its first number, None for nothing."""
         number: int | None = await self._session.fetchval(_QUERIES["drop_old_block"], self.shard, before_ms)

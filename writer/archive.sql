@@ -53,6 +53,17 @@ LEFT JOIN LATERAL (
 -- What a number stands for, whichever video it belongs to. Looks through a block's index: for rare questions.
 SELECT video_id, posted_ms FROM comments WHERE shard = $1 AND comment_id = $2
 
+-- comments_of --
+-- The comments of some videos, each between two numbers (both inclusive). The loss audit looks for what was said.
+SELECT wanted.video_id, found.comment_id, found.user_id, found.message, found.name, found.role
+FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS wanted (video_id, low, high)
+CROSS JOIN LATERAL (
+    SELECT comment_id, user_id, message, name, role FROM comments
+    WHERE shard = $1 AND video_id = wanted.video_id AND comment_id BETWEEN wanted.low AND wanted.high
+          AND kind = 'comment'
+    ORDER BY comment_id
+) AS found
+
 -- drop_old_block --
 -- Drops the oldest block when every row of it is older than a time. Returns its first number, NULL for nothing done.
 SELECT drop_old_block($1, $2)

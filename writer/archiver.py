@@ -32,6 +32,7 @@ from wire import subjects
 from wire.mark import Claim
 from writer import continuity
 from writer.archive import Archive, PositionMovedError, RowRefusedError
+from writer.archive_audit import ArchiveAudit
 from writer.archiver_metrics import HELD, LOST, SET_ASIDE, STOPPED, THROUGH
 from writer.lifting import Lift, agrees
 from writer.rows import row_of
@@ -72,6 +73,7 @@ class ShardArchiver:
         self._lift = Lift(connection, reader, self._publisher, marks, shard)
         self._claim: Claim | None = None  # what was said of the stream, and not looked into yet
         self._trimmer = Trimmer(connection, reader, settings, shard)
+        self.audit = ArchiveAudit(shard)
         self._woken = asyncio.Event()
         self._unchecked = True  # the stream may have been replaced since its end was last compared with the position
         self._set_aside_in_a_row = 0
@@ -129,6 +131,7 @@ class ShardArchiver:
             if not (await asyncio.wait({turn}, timeout=POLL_S))[0]:
                 _log.info("standing by", shard=self.shard)
                 self.through = None
+                self.audit.forget()
                 STOPPED.labels(self.shard).set(0)
             await turn
         finally:
@@ -143,6 +146,8 @@ class ShardArchiver:
                 caught_up = await self._round(archive, self.through)
                 if self._trimmer.due:
                     await self._trim(archive)
+                if caught_up:
+                    await self.audit.compare(archive, self.through)
                 if caught_up and not await self._woken_within(POLL_S):
                     await self._look_around(archive)
                 self._nats_away_since = None
@@ -296,6 +301,7 @@ class ShardArchiver:
         if self._set_aside_in_a_row >= MAX_SET_ASIDE_IN_A_ROW:
             raise RefusesAllError(f"{self._set_aside_in_a_row} messages in a row were refused: {error}")
         await set_aside(self._publisher, self.shard, message)
+        self.audit.was_set_aside(message.number)
         await archive.store([], self.through, message.number)
         self.through = message.number
         self._set_aside_in_a_row += 1

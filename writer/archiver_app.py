@@ -59,6 +59,7 @@ class ArchiverService:
             archiver = ShardArchiver(connection, reader, marks, self._settings, shard)
             self._archivers.append(archiver)
             await connection.subscribe(subjects.stored(shard), cb=self._stored)
+            await connection.subscribe(subjects.audit(shard), cb=self._reported)
             self._tasks.append(asyncio.create_task(archiver.run(), name=f"archiver-{shard}"))
         await marks.start()
         self._tasks.append(asyncio.create_task(LagWatch(reader, self._archivers).run(), name="lag"))
@@ -84,6 +85,11 @@ class ArchiverService:
 
     async def _stored(self, message: Msg) -> None:
         self._archivers[int(message.subject.rsplit(".", 1)[1])].wake()
+
+    async def _reported(self, message: Msg) -> None:
+        archiver = self._archivers[int(message.subject.rsplit(".", 1)[1])]
+        if archiver.through is not None:  # it is this archiver's shard, also while Postgres is away
+            archiver.audit.heard(message.data)
 
     def _claimed(self, shard: int, claim: Claim) -> None:
         self._archivers[shard].claimed(claim)

@@ -35,13 +35,13 @@ PAGE = 1_000
 class Harness:
     """One shard's batcher and what it needs, as the writer wires it up."""
 
-    def __init__(self, connection: Client, settings: Settings, shard: int = 0) -> None:
+    def __init__(self, connection: Client, settings: Settings, shard: int = 0, **options: Any) -> None:
         self.shard = shard
         self.connection = connection
         self.watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
         self.marks = Marks(connection, settings.shards, lambda at, claim: at == shard and self.heard(claim))
         self.batcher = Batcher(
-            shard, connection, Publisher(connection), self.watch, self.marks, KnownKeys(), settings.hold_s
+            shard, connection, Publisher(connection), self.watch, self.marks, KnownKeys(), settings.hold_s, **options
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -81,11 +81,12 @@ async def start_batcher(settings: Settings, streams: None) -> AsyncIterator[Star
     """`await start_batcher(shard=0, **changed_settings)`: a batcher with a connection of its own."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(shard: int = 0, *, running: bool = True, **changes: Any) -> Harness:
+        async def start(shard: int = 0, *, running: bool = True, acknowledged: Any = None, **changes: Any) -> Harness:
+            options = {} if acknowledged is None else {"acknowledged": acknowledged}
             changed = settings.model_copy(update=changes)
             connection = await jetstream.connect(changed, "batcher")
             stack.push_async_callback(jetstream.close, connection)
-            harness = Harness(connection, changed, shard)
+            harness = Harness(connection, changed, shard, **options)
             stack.push_async_callback(harness.stop)
             if running:
                 await harness.start()

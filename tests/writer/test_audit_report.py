@@ -1,0 +1,61 @@
+"""What a writer reports of what it has acknowledged."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.writer.conftest import outcomes
+from wire import subjects
+from wire.audit import Acknowledged, add_up, decode_report, digest_of, encode_report
+from wire.comment import encode_payload, event_data, event_payload
+from wire.sse import comment_event
+from writer.audit_log import AuditLog
+
+NUMBERS = st.lists(st.integers(1, 2**53 - 1), min_size=1, max_size=50, unique=True)
+
+
+@given(NUMBERS, st.randoms())
+def test_the_digest_is_the_same_in_whichever_order_and_pieces_comments_come(numbers: list[int], random: random.Random):
+    acknowledged = Acknowledged()
+    for number in numbers:
+        acknowledged.add(number, b"%d" % number)
+    random.shuffle(numbers)
+    middle = len(numbers) // 2
+    pieces = (add_up(digest_of(one, b"%d" % one) for one in part) for part in (numbers[:middle], numbers[middle:]))
+    assert add_up(pieces) == acknowledged.digest
+    told = decode_report(encode_report({"video": acknowledged}))["video"]
+    assert (told.numbers, told.digest) == (sorted(numbers), acknowledged.digest)
+
+
+@given(NUMBERS)
+def test_another_text_or_another_number_is_another_digest(numbers: list[int]):
+    said = add_up(digest_of(one, b"text") for one in numbers)
+    assert said != add_up([*(digest_of(one, b"text") for one in numbers[1:]), digest_of(numbers[0], b"texts")])
+    assert said != add_up([*(digest_of(one, b"text") for one in numbers[1:]), digest_of(numbers[0] + 1, b"text")])
+
+
+@pytest.mark.parametrize("text", ["text", '",', '","timestamp":1}', "\\", "é\n\t🎉"])
+def test_the_payload_is_found_again_in_an_event(text: str):
+    payload = encode_payload("user", text, "Ann", "host")
+    assert event_payload(comment_event(7, event_data(7, 1_700_000_000_000, payload))) == payload
+
+
+async def test_what_was_acknowledged_is_reported_and_a_repeat_is_not_reported_again(start_batcher, connection, videos):
+    log = AuditLog(connection, 2)
+    batcher, video = await start_batcher(acknowledged=log.note), videos()
+    heard = await connection.subscribe(subjects.audit(0))
+    kept = await outcomes([batcher.post(f"text {n}", video=video) for n in range(30)])
+    again = await outcomes([batcher.post("text", video=video, key="key") for _ in range(3)])
+    await log.report()
+    report = decode_report((await heard.next_msg(timeout=5)).data)
+    assert report[video].numbers == [one.number for one in kept] + [again[0].number]
+    said = [*(f"text {n}" for n in range(30)), "text"]
+    digests = [digest_of(n, encode_payload("user", text)) for n, text in zip(report[video].numbers, said, strict=True)]
+    assert report[video].digest == add_up(digests)
+    await log.report()
+    with pytest.raises(TimeoutError):
+        await heard.next_msg(timeout=0.2)
