@@ -1,0 +1,148 @@
+/** Types of the component `<live-comments>` and of the client under it. */
+
+/** A comment as the stream and history have it. Numbers rise with time; ids are the same numbers as text. */
+export interface Comment {
+  readonly id: string;
+  readonly number: number;
+  /** When it was stored, in milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly userId: string;
+  readonly message: string;
+  readonly name?: string;
+  readonly role?: "viewer" | "moderator" | "host";
+  readonly deleted?: undefined;
+}
+
+/** What is left of a comment that was removed. */
+export interface DeletedComment {
+  readonly id: string;
+  readonly number: number;
+  readonly timestamp: number;
+  readonly deleted: true;
+}
+
+/** A comment of the viewer's own that is on its way. */
+export interface PendingComment {
+  readonly key: string;
+  readonly text: string;
+  /** "waiting": it is sent again by itself. "failed": it is not, for the reason in `problem`. */
+  readonly state: "sending" | "waiting" | "sent" | "failed";
+  readonly id: string | null;
+  readonly problem: Problem | null;
+}
+
+/** Gives the token to send; with `renew`, the last one was not taken. */
+export type TokenSource = (renew: boolean) => string | null | Promise<string | null>;
+
+export type State = "connecting" | "live" | "away" | "ended";
+
+/** Why a request did not succeed. */
+export class Problem extends Error {
+  constructor(what: { kind: Problem["kind"]; code: string; detail: string; retryAfterMs?: number; cause?: unknown });
+  readonly kind: "refused" | "token" | "busy" | "away";
+  /** Stable: a `code` of the service's problem documents, or "unreachable", "no_new_token". */
+  readonly code: string;
+  readonly retryAfterMs: number;
+}
+
+interface LiveCommentsEventMap {
+  change: Event;
+  state: Event;
+  viewers: Event;
+  sampled: Event;
+}
+
+/** One video's comments, live, without any DOM. */
+export class LiveComments extends EventTarget {
+  constructor(options: { video: string; src?: string; token?: TokenSource | null });
+  readonly comments: ReadonlyArray<Comment | DeletedComment>;
+  readonly pending: ReadonlyArray<PendingComment>;
+  readonly state: State;
+  /** Whether comments come by polling, because a stream cannot be had. */
+  readonly polling: boolean;
+  readonly viewers: number | null;
+  readonly sampled: { readonly shown: number; readonly of: number } | null;
+  /** Why it has ended. */
+  readonly problem: Problem | null;
+  readonly userId: string | null;
+  /** Comments that have come since `hold()`. */
+  readonly unread: number;
+  start(): Promise<void>;
+  stop(): void;
+  post(text: string): void;
+  /** Read one more page above the oldest comment; resolves to whether there is something new to show. */
+  older(): Promise<boolean>;
+  /** Keep `comments` where they are, while somebody reads them; new ones wait. */
+  hold(): void;
+  /** Go back to the newest. */
+  resume(): void;
+  addEventListener<Name extends keyof LiveCommentsEventMap>(
+    type: Name,
+    listener: (this: LiveComments, event: LiveCommentsEventMap[Name]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+/** All words of the interface. */
+export interface Words {
+  readonly title: string;
+  readonly log: string;
+  readonly field: string;
+  readonly placeholder: string;
+  readonly send: string;
+  readonly left: (characters: number) => string;
+  readonly connecting: string;
+  readonly live: string;
+  readonly polling: string;
+  readonly away: string;
+  readonly ended: string;
+  readonly again: string;
+  readonly sampled: (shown: number, of: number) => string;
+  readonly viewers: (viewers: number) => string;
+  readonly newComments: (comments: number) => string;
+  readonly newest: string;
+  readonly empty: string;
+  readonly beginning: string;
+  readonly deleted: string;
+  readonly more: string;
+  readonly less: string;
+  readonly roles: Readonly<Record<"host" | "moderator", string>>;
+  readonly you: string;
+  readonly sending: string;
+  readonly sent: string;
+  readonly waiting: string;
+  readonly failed: string;
+  readonly edit: string;
+  readonly discard: string;
+  readonly readOut: (name: string, text: string) => string;
+  readonly notSent: (why: string) => string;
+  readonly problems: Readonly<Record<string, string>>;
+}
+
+export const WORDS: Words;
+
+/** `<live-comments video="…" src="…">` */
+export class LiveCommentsElement extends HTMLElement {
+  video: string | null;
+  src: string;
+  get token(): TokenSource | null;
+  set token(token: TokenSource | null);
+  /** How the viewer's own comments look until they are stored. */
+  me: { readonly name: string; readonly userId: string } | null;
+  get words(): Words;
+  set words(words: Partial<Words>);
+  readonly client: LiveComments | null;
+  readonly state: State;
+  readonly viewers: number | null;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "live-comments": LiveCommentsElement;
+  }
+}
