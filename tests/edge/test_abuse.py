@@ -128,6 +128,21 @@ async def test_a_head_that_is_too_large_is_refused(edge, video, token, extra):
         assert orjson.loads(connection.body)["code"] == "head_too_large"
 
 
+async def test_a_head_without_end_is_refused_as_soon_as_it_is_too_large(edge, video, token):
+    connection = await Raw.open(edge, request(video, token, extra="X-Endless: ").removesuffix(b"\r\n"))
+    ended = asyncio.create_task(connection.read_to_end())
+    sent = 0
+    while not ended.done() and sent < 64 * HEAD_BYTES:
+        try:
+            await connection.say(b"x" * 1_024)
+        except ConnectionError:
+            break
+        sent += 1_024
+        await asyncio.sleep(0.005)
+    await ended
+    assert connection.status == 431
+
+
 @pytest.mark.parametrize(
     "garbage",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -168,11 +169,11 @@ async def test_what_comes_while_a_video_is_opened_is_not_lost_and_not_shown_twic
     assert opened.channel.ring.newest == 30
 
 
-async def test_more_copies_than_can_wait_are_read_again():
+@pytest.mark.parametrize("last", [MAX_WAITING + 3, 3 * MAX_WAITING], ids=["by the last one", "many times"])
+async def test_more_copies_than_can_wait_are_read_again(last):
     shard = Shard([1])
     opened = Opened(shard)
     await opened.open()
-    last = 3 * MAX_WAITING
     shard.numbers += range(2, last + 1)
     for number in range(3, last + 1):  # the copy of 2 is lost
         await opened.copies.bring(number, number - 1)
