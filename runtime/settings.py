@@ -15,6 +15,9 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX: Final = "LIVECOMMENTS_"
+MIN_RETENTION_S: Final = (
+    3600  # nothing younger is dropped by any mistake; `drop_old_block` in migrations/ says the same
+)
 MIN_SECRET_BYTES: Final = 32  # RFC 7518, section 3.2: a key of at least the hash's size for HS256
 
 Limit = Annotated[int, Field(ge=0)]
@@ -84,8 +87,16 @@ class Settings(BaseSettings):
     archive_wait_ms: int = Field(250, ge=0, description="how long a POST waits for Postgres before it answers 202")
     hold_s: float = Field(10, gt=0, description="how long a comment is held while JetStream is away, before 503")
     keep_s: int = Field(3600, ge=1, description="how long JetStream keeps what is already in Postgres")
+    retention_s: Limit = Field(0, description="how long Postgres keeps comments at least; 0: for ever")
     stream_bytes: int = Field(1024**3, ge=1024**2, description="bytes that one shard's stream may hold")
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream")
+
+    @field_validator("retention_s")
+    @classmethod
+    def _long_enough(cls, value: int) -> int:
+        if 0 < value < MIN_RETENTION_S:
+            raise ValueError(f"must be 0, or at least {MIN_RETENTION_S} (an hour)")
+        return value
 
     @field_validator("origins", mode="before")
     @classmethod

@@ -30,6 +30,7 @@ In the order of a comment's way:
 | `setting_aside.py` | what Postgres cannot hold |
 | `archive_audit.py` | whether everything acknowledged is in Postgres |
 | `trimming.py` | taking off the stream what is archived and old |
+| `retention.py` | dropping what is too old, a block at a time |
 | `archive_lag.py` | how far the archive is behind |
 | `archiver_metrics.py` | what the archiver tells Prometheus |
 """

@@ -116,11 +116,6 @@ class Archive:
             found.setdefault(video, {})[number] = (user, text, name, role)
         return found
 
-    async def drop_old_block(self, before_ms: int) -> int | None:
-        """Drop the oldest block if every row of it is older than a time. Returns its first number, None for nothing."""
-        number: int | None = await self._session.fetchval(_QUERIES["drop_old_block"], self.shard, before_ms)
-        return number
-
     async def store(self, rows: Sequence[Row], old: int, new: int) -> int:
         """Store rows and move the position from `old` to `new`, both or neither. Returns how many comments were new.
 

@@ -18,6 +18,7 @@ from wire import subjects
 from wire.mark import Claim
 from writer.archive_lag import LagWatch
 from writer.archiver import ShardArchiver
+from writer.retention import Retention
 
 NAME: Final = "archiver"
 STOP_TIMEOUT_S: Final = 2 * postgres.CLOSE_TIMEOUT_S
@@ -62,6 +63,9 @@ class ArchiverService:
             await connection.subscribe(subjects.audit(shard), cb=self._reported)
             self._tasks.append(asyncio.create_task(archiver.run(), name=f"archiver-{shard}"))
         await marks.start()
+        if self._settings.retention_s:
+            retention = Retention(self._settings, self._archivers)
+            self._tasks.append(asyncio.create_task(retention.run(), name="retention"))
         self._tasks.append(asyncio.create_task(LagWatch(reader, self._archivers).run(), name="lag"))
 
     async def drain(self) -> None:

@@ -89,6 +89,32 @@ async def test_the_newest_page_is_one_index_descent_in_the_newest_block(session:
     assert sum(step.get("Rows Removed by Filter", 0) for step in steps) == 0
 
 
+async def test_after_a_lift_a_page_passes_over_the_numbers_that_were_never_given(
+    session: asyncpg.Connection, filled: Database
+) -> None:
+    """A shard that was lifted goes on hours of numbers later: the blocks between are not there."""
+    lifted_to = BASE + 5_000 * BLOCK + 1234
+    owner = await asyncpg.connect(filled.dsn)
+    for start in (BASE, lifted_to):
+        await owner.execute("SELECT ensure_block(1, $1)", start)
+        await owner.execute(
+            """
+            INSERT INTO comments (shard, video_id, comment_id, user_id, message, posted_ms)
+            SELECT 1, 'v', $1::bigint + n, 'ann', 'x', n FROM generate_series(0, 999) AS n ON CONFLICT DO NOTHING
+            """,
+            start,
+        )
+    await owner.close()
+    newest = await read(session, "page_desc", 1, "v", 0, MAX_NUMBER + 1, 51)
+    assert blocks(newest) == [5_000]
+    before = await read(session, "page_desc", 1, "v", 0, lifted_to, 51)
+    assert blocks(before)[-1] == 0
+    on = await read(session, "page_asc", 1, "v", BASE + 999, MAX_NUMBER + 1, 51)
+    assert blocks(on)[-1] == 5_000
+    for steps in (newest, before, on):
+        assert sum(step["Index Searches"] for step in steps) <= 2
+
+
 async def test_a_page_deep_in_history_is_one_index_descent_in_its_block(session: asyncpg.Connection) -> None:
     cursor = BASE + BLOCK + PER_BLOCK // 2
     for query, after, before in (("page_desc", 0, cursor), ("page_asc", cursor, MAX_NUMBER + 1)):
