@@ -203,6 +203,8 @@ class Channel:
             if piece is None or (piece.special and viewer in piece.special):
                 # It fell behind, or what it gets is its own, or there was more than the ring can hold.
                 self._catch_up(viewer, end)
+                if piece is not None and writing.notices and viewer.paused_since is None:
+                    viewer.send(writing.notices)
                 continue
             viewer.index, viewer.reached = piece.end, piece.reached
             if piece.data:

@@ -342,3 +342,7 @@ async def test_a_hidden_comment_goes_to_its_author_and_to_those_who_follow_it(ch
     channel.tell_sampled()
     await written(channel)
     assert other.told("sampled") == [{"shown": 2, "of": 3}]
+    channel.append(104, frame(104), 0, hidden_author="ann")
+    channel.tell_sampled()  # in one round with a comment that not everybody gets
+    await written(channel)
+    assert all(viewer.told("sampled")[-1] == {"shown": 0, "of": 1} for viewer in (author, follower, other))

@@ -95,6 +95,7 @@ class LiveCopies:
         self.heard = None
         self.subscribed = asyncio.Event()
         self.unsubscribed = 0
+        self.stamp = "2026-01-01T00:00:00Z"
 
     async def subscribe(self, subject: str, *, cb, **_) -> SimpleNamespace:
         self.heard = cb
@@ -113,7 +114,7 @@ class LiveCopies:
             headers.SEQUENCE: str(number),
             headers.LAST_SEQUENCE: str(previous),
             headers.SUBJECT: subjects.comments(SHARD, VIDEO),
-            headers.TIMESTAMP: "2026-01-01T00:00:00Z",
+            headers.TIMESTAMP: self.stamp,
         }
         await self.heard(SimpleNamespace(headers=fields, data=encode_payload("u", f"m{number}")))
 
