@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Final
 
 from edge.channels import Channels, OpenVideo
+from edge.feed import Feed
 from edge.shortage import Shortage
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import MULTI_LAST_MAX, Reader, StoreError
@@ -23,9 +24,11 @@ from runtime.logs import get_logger
 INTERVAL_S: Final = 0.5
 QUIET_S: Final = 1.0  # a video from which nothing was heard for this long
 VIDEOS_AT_ONCE: Final = MULTI_LAST_MAX
-LAG_S: Final = 1.5  # replicas that answer are less behind their leader, as a rule
+LAG_S: Final = 0.5  # replicas that answer are less behind their leader, as a rule
 LONG_LAG_S: Final = 20.0  # … and than this without exception: these are looked at again
-LONG_EVERY_S: Final = 10.0  # … so often
+LONG_EVERY_S: Final = 20.0  # … so often
+
+IN_FLIGHT_S: Final = 0.1  # a copy that is on its way when the answer comes is not lost
 
 _log = get_logger("edge")
 
@@ -86,13 +89,18 @@ class Probe:
                     by_shard.setdefault(video.channel.shard, []).append(video)
                 else:
                     video.feed.was_asked_for = False
+            stored: dict[Feed, int] = {}
             for shard, videos in by_shard.items():
                 try:
-                    await self._ask(shard, videos)
+                    await self._ask(shard, videos, stored)
                 except StoreError as error:
                     _log.warning("cannot ask for the newest numbers", shard=shard, reason=str(error))
+            if any(number > feed.newest for feed, number in stored.items()):
+                await asyncio.sleep(IN_FLIGHT_S)
+                for feed, number in stored.items():
+                    feed.reach(number)
 
-    async def _ask(self, shard: int, videos: list[OpenVideo]) -> None:
+    async def _ask(self, shard: int, videos: list[OpenVideo], stored: dict[Feed, int]) -> None:
         newest_here = max(video.feed.newest for video in videos)
         newest_of_shard = await self._reader.newest_of_shard(shard)
         await self._shortage.look_into(shard, newest_here, newest_of_shard)
@@ -108,18 +116,18 @@ class Probe:
         fresh = sorted((video for video in quiet if not video.feed.was_asked_for), key=attrgetter("feed.newest"))
         for place in range(0, len(fresh), VIDEOS_AT_ONCE):
             some = fresh[place : place + VIDEOS_AT_ONCE]
-            await self._reach(shard, some, some[0].feed.newest)
+            await self._look(shard, some, some[0].feed.newest, stored)
         known = [video for video in quiet if video.feed.was_asked_for]
         upto = asked.upto(now)
         for place in range(0, len(known), VIDEOS_AT_ONCE):
-            await self._reach(shard, known[place : place + VIDEOS_AT_ONCE], upto)
+            await self._look(shard, known[place : place + VIDEOS_AT_ONCE], upto, stored)
         for video in fresh:
             video.feed.was_asked_for = video.feed.heard_at <= quiet_since
         asked.note(now, newest_of_shard)
         if len(quiet) == len(videos):
             self._seen[shard] = newest_of_shard
 
-    async def _reach(self, shard: int, videos: list[OpenVideo], above: int) -> None:
-        asked = {video.channel.video: video for video in videos}
-        for name, stored in (await self._reader.newest_of(shard, list(asked), above)).items():
-            asked[name].feed.reach(stored.number)
+    async def _look(self, shard: int, videos: list[OpenVideo], above: int, stored: dict[Feed, int]) -> None:
+        feeds = {video.channel.video: video.feed for video in videos}
+        for name, message in (await self._reader.newest_of(shard, list(feeds), above)).items():
+            stored[feeds[name]] = message.number
