@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from edge.channels import OpenVideo
-from runtime.audit import AUDITED, DIFFERING, EDGE, LOST, UNAUDITED
+from runtime.audit_metrics import AUDITED, DIFFERING, EDGE, LOST, UNAUDITED
 from runtime.logs import get_logger
 from wire import subjects
 from wire.audit import Acknowledged, add_up, decode_report, digest_of

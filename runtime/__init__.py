@@ -12,7 +12,7 @@
 | `queries.py` | SQL in named, described blocks of `.sql` files |
 | `cancelling.py` | ending a task that lives in a loop |
 | `logs.py` | structured logs without tokens or texts |
-| `audit.py` | the loss audit, as metrics |
+| `audit_metrics.py` | the loss audit, as metrics |
 | `metrics.py` | a comment's milestones, counted |
 | `exchange.py` | a request and its answer, of whichever framework |
 | `hot_route.py` | routes that are asked so often that Quart's way to them costs too much |

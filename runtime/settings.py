@@ -15,9 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX: Final = "LIVECOMMENTS_"
-MIN_RETENTION_S: Final = (
-    3600  # nothing younger is dropped by any mistake; `drop_old_block` in migrations/ says the same
-)
+MIN_RETENTION_S: Final = 3600  # nothing younger is ever dropped; `drop_old_block` in migrations/ says the same
 MIN_SECRET_BYTES: Final = 32  # RFC 7518, section 3.2: a key of at least the hash's size for HS256
 
 Limit = Annotated[int, Field(ge=0)]

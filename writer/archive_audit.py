@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from runtime.audit import ARCHIVE, AUDITED, DIFFERING, LOST, UNAUDITED
+from runtime.audit_metrics import ARCHIVE, AUDITED, DIFFERING, LOST, UNAUDITED
 from runtime.logs import get_logger
 from wire.audit import Acknowledged, add_up, decode_report, digest_of
 from wire.comment import encode_payload

@@ -9,7 +9,7 @@ from typing import Final
 import nats.errors
 from nats.aio.client import Client
 
-from runtime.audit import ARCHIVE, UNAUDITED
+from runtime.audit_metrics import ARCHIVE, UNAUDITED
 from runtime.cancelling import end_if_cancelled
 from wire import subjects
 from wire.audit import MAX_NUMBERS, Acknowledged, encode_report

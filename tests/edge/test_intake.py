@@ -246,6 +246,19 @@ async def test_a_feed_that_is_closed_while_it_fills_a_gap_ends():
     assert opened.copies.unsubscribed == 1
 
 
+async def test_news_of_a_video_that_was_let_go_begin_nothing():
+    shard = Shard([1])
+    opened = Opened(shard)
+    await opened.open()
+    await opened.feed.close()
+    shard.numbers.append(2)
+    asked = shard.asked
+    tasks = asyncio.all_tasks()
+    opened.feed.reach(2)  # the probe had asked before
+    assert asyncio.all_tasks() == tasks
+    assert shard.asked == asked
+
+
 def test_what_could_not_be_had_and_comes_late_is_not_taken_for_a_number_given_twice():
     told = sse.named_event("sync", {"complete": False}, 12)
     assert not given_again(1_700_000_000_000, told, 1_600_000_000_000)
