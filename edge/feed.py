@@ -182,7 +182,7 @@ class Feed:
             self._fill_soon()
 
     def _fill_soon(self) -> None:
-        if self._task is None:
+        if self._task is None and not self._is_closed:
             self._task = self._loop.create_task(self._fill())
 
     async def _fill(self) -> None:

@@ -33,10 +33,10 @@ class SharedReads(Generic[T]):
             held = self._settled.get(key)
             if held is not None and held[0] > asyncio.get_running_loop().time():
                 return held[1]
-        if key not in self._under_way:
-            task = self._begin(key, read, None)
-        elif (queued := self._next.get(key)) is not None:
+        if (queued := self._next.get(key)) is not None:
             task = queued
+        elif key not in self._under_way:
+            task = self._begin(key, read, None)
         else:
             task = self._next[key] = asyncio.create_task(self._after(key, read))
         # Others may wait for the same one: a client that leaves takes nothing from them.
@@ -59,7 +59,9 @@ class SharedReads(Generic[T]):
             task.exception()  # whoever waits for it has it; nobody may be left
 
     async def _after(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
-        await asyncio.wait({self._under_way[key]})
+        before = self._under_way.get(key)  # none: it ended before this had begun
+        if before is not None:
+            await asyncio.wait({before})
         this = self._next.pop(key)
         self._begin(key, read, this)
         return await read()

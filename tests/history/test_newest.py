@@ -134,6 +134,32 @@ async def test_those_who_ask_for_the_same_share_a_read_that_begins_after_they_as
     assert len(begun) == 2
 
 
+async def test_one_who_asks_in_the_moment_in_which_a_read_ends_gets_one_of_its_own() -> None:
+    reads: SharedReads[int] = SharedReads(lambda _: 1)
+    ends = asyncio.Event()
+
+    async def old() -> int:
+        await ends.wait()
+        return 1
+
+    async def new() -> int:
+        await asyncio.sleep(0)
+        return 2
+
+    async def ask_when_it_ends() -> int:
+        await ends.wait()
+        return await reads.get("page", new, settled=False)
+
+    first = asyncio.create_task(reads.get("page", old, settled=False))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second = asyncio.create_task(ask_when_it_ends())
+    await asyncio.sleep(0)
+    ends.set()
+    assert await asyncio.gather(first, second) == [1, 2]
+    assert await asyncio.gather(*(reads.get("page", new, settled=False) for _ in range(3))) == [2, 2, 2]
+
+
 async def test_a_read_that_fails_fails_those_who_waited_for_it_and_nobody_later() -> None:
     reads: SharedReads[int] = SharedReads(lambda _: 1)
 
