@@ -15,6 +15,7 @@ const STEP = 50; // rows that come in at the top or the bottom when the reader g
 const NEAR_PX = 400;
 const AT_END_PX = 40;
 const MOVED_PX = 4; // upwards, and somebody has scrolled
+const COASTING_MS = 400; // a movement that was under way when somebody asked for the newest is none that they make now
 const LIVELY_PER_S = 8; // comments a second; faster ones do not each come in with a movement of their own
 const POLLED_SPREAD_MS = 2_000;
 
@@ -31,6 +32,7 @@ export class CommentList {
   #first = 0; // number of the first comment in the window
   #end = 0; // number of the last one, while somebody reads further up
   #top = 0; // where the scroller was put last
+  #followedMs = Number.NEGATIVE_INFINITY;
   #arrivals = []; // times of comments, over the last second
   #frame = 0;
   #open = new AbortController();
@@ -50,6 +52,12 @@ export class CommentList {
     const { signal } = this.#open;
     client.addEventListener("change", () => this.#soon(), { signal });
     scroller.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
+    for (const begun of ["keydown", "wheel", "touchstart", "pointerdown"]) {
+      const moves = () => {
+        this.#followedMs = Number.NEGATIVE_INFINITY;
+      };
+      scroller.addEventListener(begun, moves, { signal, passive: true });
+    }
     this.#resized = new ResizeObserver(() => this.#following && this.#toEnd());
     this.#resized.observe(scroller);
     this.#soon();
@@ -81,6 +89,7 @@ export class CommentList {
   /** Show the newest comments, and go on doing so. */
   follow() {
     this.#following = true;
+    this.#followedMs = performance.now();
     this.#client.resume();
     this.#pace.flush(this.#client.timeline.newest);
     this.#draw();
@@ -99,6 +108,10 @@ export class CommentList {
     const { comments } = this.#client.timeline;
     const last = comments.at(-1)?.number ?? 0;
     if (this.#following && scrollTop < this.#top - MOVED_PX && below > MOVED_PX) {
+      if (performance.now() - this.#followedMs < COASTING_MS) {
+        this.#toEnd();
+        return;
+      }
       this.#hold();
     } else if (!this.#following && below < AT_END_PX && scrollTop >= this.#top && this.#end >= last) {
       this.follow();
