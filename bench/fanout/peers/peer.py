@@ -27,7 +27,7 @@ class Counted:
     @property
     def comments_a_write(self) -> float:
         """Return the coalescing."""
-        return self.delivered / self.writes if self.writes else 1.0
+        return self.delivered / self.writes if self.delivered and self.writes else 1.0
 
 
 class Peer:

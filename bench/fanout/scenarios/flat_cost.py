@@ -1,38 +1,39 @@
 """That a delivery costs the same for few and for many viewers of a video, and beside few and many other videos.
 
-Every load makes about as many deliveries a second, none coalesced. A comment's own price (heard, checked, framed once)
-is paid by all its viewers together, so it shows where they are few; the videos beside each have a viewer of their own.
+The rooms of each comparison take turns, several times, and the medians count. Every load makes about as many deliveries
+a second, none coalesced. A comment's own price (heard, checked, framed once) is paid by all its viewers together, so it
+shows where they are few. The videos beside a room have a viewer and a comment each.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import statistics
 from dataclasses import replace
 from typing import Final
 
 from bench.fanout.load import Crowd
-from bench.fanout.measure import Plan, Row, measure, measure_open, opened, running
+from bench.fanout.measure import Opened, Plan, Row, measure_open, opened, running
+from bench.fanout.pace import TEXT
 from bench.fanout.peers.ours import Ours
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
 
-DELIVERIES_PER_S: Final = 15_000
-VIEWERS: Final = (100, 1_000, 5_000, 15_000)
+DELIVERIES_PER_S: Final = 20_000
+VIEWERS: Final = (100, 1_000, 15_000)
 VIDEOS: Final = (1, 100, 10_000)
 BESIDE_VIEWERS: Final = 2_000
-SECONDS: Final = 5
+SECONDS: Final = 2
+WARM_UP_S: Final = 0.3
+ROUNDS: Final = 5
+QUICK_ROUNDS: Final = 2
 AT_MOST: Final = 1.5
+AT_ONCE: Final = 200  # comments on their way into the store
 
 
 async def _run(run: Run) -> Outcome:
-    by_viewers: list[Row] = []
-    for viewers in VIEWERS:
-        run.say(f"{viewers:,} viewers")
-        plan = Plan(Crowd(viewers), DELIVERIES_PER_S / viewers, SECONDS)
-        by_viewers.append(await measure("flat_cost", Ours(run.lab), plan))
-    by_videos: list[Row] = []
-    for videos in VIDEOS:
-        run.say(f"{videos:,} videos")
-        by_videos.append(await _beside(run, videos))
+    by_viewers = await _by_viewers(run)
+    by_videos = await _by_videos(run)
     return Outcome(
         [*by_viewers, *by_videos],
         [
@@ -42,16 +43,53 @@ async def _run(run: Run) -> Outcome:
     )
 
 
-async def _beside(run: Run, videos: int) -> Row:
-    """Measure one room while others are open, each with a viewer."""
-    room = Crowd(BESIDE_VIEWERS)
-    async with running(Ours(run.lab)) as edge, contextlib.AsyncExitStack() as stack:
-        if videos > 1:
-            others = Crowd(videos - 1, rooms=videos - 1, first_room=1)
-            await stack.enter_async_context(opened(edge, others))
-        those = await stack.enter_async_context(opened(edge, room))
-        row = await measure_open("flat_cost", those, Plan(room, DELIVERIES_PER_S / BESIDE_VIEWERS, SECONDS))
-    return replace(row, rooms=videos)
+async def _by_viewers(run: Run) -> list[Row]:
+    """Measure rooms of one edge."""
+    async with contextlib.AsyncExitStack() as stack:
+        edge = await stack.enter_async_context(running(Ours(run.lab)))
+        rooms: list[Opened] = []
+        for room, viewers in enumerate(VIEWERS):
+            run.say(f"a room of {viewers:,}")
+            rooms.append(await stack.enter_async_context(opened(edge, Crowd(viewers, first_room=room))))
+        return await _take_turns(run, rooms)
+
+
+async def _by_videos(run: Run) -> list[Row]:
+    """Measure rooms of the same size, each on an edge of its own beside other videos."""
+    async with contextlib.AsyncExitStack() as stack:
+        rooms: list[Opened] = []
+        for room, videos in enumerate(VIDEOS):
+            run.say(f"{videos:,} videos")
+            edge = await stack.enter_async_context(running(Ours(run.lab)))
+            if videos > 1:
+                others = Crowd(videos - 1, rooms=videos - 1, first_room=len(VIDEOS))
+                await stack.enter_async_context(opened(edge, others))
+            rooms.append(await stack.enter_async_context(opened(edge, Crowd(BESIDE_VIEWERS, first_room=room))))
+        await _one_comment_each(run, range(len(VIDEOS), len(VIDEOS) + VIDEOS[-1]))
+        rows = await _take_turns(run, rooms)
+    return [replace(row, rooms=videos) for row, videos in zip(rows, VIDEOS, strict=True)]
+
+
+async def _one_comment_each(run: Run, rooms: range) -> None:
+    for place in range(0, len(rooms), AT_ONCE):
+        some = rooms[place : place + AT_ONCE]
+        await asyncio.gather(*(run.lab.store.publish(f"room-{room}", TEXT) for room in some))
+    await asyncio.sleep(2)  # until they are quiet
+
+
+async def _take_turns(run: Run, rooms: list[Opened]) -> list[Row]:
+    """Return each room's row with the median cost."""
+    rounds = QUICK_ROUNDS if run.quick else ROUNDS
+    rows: list[list[Row]] = [[] for _ in rooms]
+    for turn in range(1, rounds + 1):
+        run.say(f"{turn} of {rounds}")
+        for those, several in zip(rooms, rows, strict=True):
+            plan = Plan(those.crowd, DELIVERIES_PER_S / those.crowd.viewers, SECONDS)
+            several.append(await measure_open("flat_cost", those, plan, WARM_UP_S))
+    middle = [statistics.median_low([row.us_per_delivery for row in several]) for several in rows]
+    return [
+        next(row for row in several if row.us_per_delivery == cost) for several, cost in zip(rows, middle, strict=True)
+    ]
 
 
 def _verdict(what: str, rows: list[Row]) -> Verdict:
