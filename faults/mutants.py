@@ -227,9 +227,9 @@ MUTANTS: Final = (
             Patch(
                 "edge/feed.py",
                 "        PUBLISHED.inc()\n",
-                "        if stored.number % 3 == 0:\n            return\n        PUBLISHED.inc()\n",
+                "        if stored.number % 3:\n            return\n        PUBLISHED.inc()\n",
             ),
-            Patch("edge/probe.py", "await self._ask(shard, videos)", "continue"),
+            Patch("edge/probe.py", "await self._ask(", "await asyncio.sleep(0) if self else await self._ask("),
         ),
         _by(Check.FOLLOWED),
     ),
@@ -281,11 +281,9 @@ MUTANTS: Final = (
     Mutant(
         "complete-though-it-was-not",
         "a viewer is told that its replay was complete when it was cut short",
-        (
-            Patch("edge/replays.py", "MAX_DEPTH: Final = 10_000", "MAX_DEPTH: Final = 3"),
-            Patch("edge/joining.py", '"complete": self.complete}', '"complete": True}'),
-        ),
+        (Patch("edge/joining.py", '"complete": self.complete}', '"complete": True}'),),
         _by(Check.FOLLOWED),
+        settings={"replay_depth": 3},
     ),
     Mutant(
         "skipped-not-told",
