@@ -118,8 +118,17 @@ def check_born_with(shards: int | None, settings: Settings) -> None:
 
 async def _provision_shard(connection: Client, database: asyncpg.Connection, settings: Settings, shard: int) -> None:
     position = await database.fetchrow("SELECT through, lift_to FROM archive_position WHERE shard = $1", shard)
-    if position is not None and position["lift_to"] is not None and await _is_there(connection, shard):
-        return  # the stream is being lifted: what it takes is the archiver's to say
+    last = await _last(connection, shard)
+    if position is not None and last is not None:
+        if position["lift_to"] is not None:
+            return  # the stream is being lifted: what it takes is the archiver's to say
+        if last < position["through"]:
+            # An older copy: nothing may be stored in it before the archiver has lifted the shard.
+            await database.execute(
+                "UPDATE archive_position SET lift_to = through + 1 WHERE shard = $1 AND lift_to IS NULL", shard
+            )
+            await take_subjects_off(connection, shard)
+            return
     through = position["through"] if position is not None else 0
     first = max(time.time_ns() // 1000, through + 1)
     config = await make_shard_stream(connection, settings, shard, first)
@@ -135,9 +144,10 @@ async def _provision_shard(connection: Client, database: asyncpg.Connection, set
     )
 
 
-async def _is_there(connection: Client, shard: int) -> bool:
+async def _last(connection: Client, shard: int) -> int | None:
+    """Return the last number of a shard's stream, None where there is no stream."""
     answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(shard)}")
-    return "error" not in answer
+    return None if "error" in answer else int(answer["state"]["last_seq"])
 
 
 def _shard_stream(settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final
 
 import nats.errors
@@ -12,10 +11,9 @@ from nats.aio.client import Client
 from runtime.audit_metrics import ARCHIVE, UNAUDITED
 from runtime.cancelling import end_if_cancelled
 from wire import subjects
-from wire.audit import MAX_NUMBERS, Acknowledged, encode_report
+from wire.audit import MAX_NUMBERS, MAX_VIDEOS, Acknowledged, encode_report
 
 REPORT_EVERY_S: Final = 3.0
-MAX_VIDEOS: Final = 5_000  # in one report of a shard
 
 
 class AuditLog:
@@ -50,5 +48,7 @@ class AuditLog:
         for shard, videos in enumerate(self._videos):
             if videos and self._connection.is_connected:
                 self._videos[shard], self._left[shard] = {}, MAX_NUMBERS
-                with contextlib.suppress(nats.errors.Error, OSError):
+                try:
                     await self._connection.publish(subjects.audit(shard), encode_report(videos))
+                except (nats.errors.Error, OSError):
+                    UNAUDITED.labels(ARCHIVE).inc(sum(len(one.numbers) for one in videos.values()))

@@ -236,3 +236,24 @@ async def test_two_archivers_lift_a_shard_once(world: World, copy: Copy) -> None
     numbers += await say(world, "three")
     await world.archived(numbers)
     assert metric(LIFTS) == lifts + 1
+
+
+async def test_a_system_that_is_started_on_an_older_copy_takes_nothing_before_it_is_lifted(
+    world: World, copy: Copy
+) -> None:
+    lifts = metric(LIFTS)
+    numbers = await world.say("one")
+    await copy.take()
+    service = await world.start()
+    numbers += await world.say("two")
+    await world.archived(numbers)
+    await world.stop(service)
+    await copy.put_back()
+    await provision(world.connection, world.owner, world.settings, lambda _: None)
+    with pytest.raises(jetstream.StoreAwayError):
+        await world.say("too early")
+    await world.start()
+    await lifted(world, lifts + 1)
+    numbers += await say(world, "three")
+    await world.archived(numbers)
+    assert numbers == sorted(set(numbers))
