@@ -15,7 +15,8 @@ CONTENT_SECURITY_POLICY: Final = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 INDEX: Final = "index.html"
-STATUS: Final = "status/index.html"
+STATUS_FOLDER: Final = "status"
+STATUS: Final = f"{STATUS_FOLDER}/index.html"
 # What a browser must be told, whatever the machine's own tables say.
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -72,4 +73,6 @@ class Web:
             path = (self._folder / name).resolve(strict=True)
         except (OSError, ValueError):  # not there, too long, a NUL
             return False
-        return path.is_file() and path.is_relative_to(self._folder)
+        if not path.is_file() or not path.is_relative_to(self._folder):
+            return False
+        return self._status_page or not path.is_relative_to(self._folder / STATUS_FOLDER)

@@ -1,0 +1,181 @@
+"""The operator's page at `/status`: off unless switched on, and nothing on it that is not for whoever sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import aiohttp
+import aiohttp.web
+import orjson
+import pytest
+from playwright.async_api import expect
+
+from history.parts import TIMEOUT_S
+from history.status import Status
+from tests.web.conftest import ARTEFACTS
+from tests.web.test_everyone import violations
+
+
+async def get(url: str) -> tuple[int, bytes]:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.read()
+
+
+async def test_up_switches_it_on_and_whoever_says_so_switches_it_off(site, start_cluster):
+    for path in ("/status", "/status.json", "/web/status/status.js"):
+        assert (await get(site + path))[0] == 200, path
+    quiet = start_cluster(LIVECOMMENTS_STATUS_PAGE="0", LIVECOMMENTS_GUESTS="0")
+    for path in (
+        "/status",
+        "/status.json",
+        "/web/status/index.html",
+        "/web/status/status.js",
+        "/web//status/status.js",
+    ):
+        assert (await get(quiet.url + path))[0] == 404, path
+    assert (await get(f"{quiet.url}/"))[0] == 200
+    async with aiohttp.ClientSession() as session, session.post(f"{quiet.url}/guests", json={"name": "Ada"}) as answer:
+        assert answer.status == 404
+
+
+async def test_it_tells_how_each_part_is_and_no_secret(site, cluster):
+    _, body = await get(f"{site}/status.json")
+    described = cluster.describe()
+    parts = {part["name"]: part for part in orjson.loads(body)["parts"]}
+    assert {*parts} >= {"writer-1", "archiver-1", "history-1", "edge-1", "edge-2", "gateway-1", "nats-1", "postgres-1"}
+    assert all(part["ready"] for part in parts.values())
+    assert parts["writer-1"]["values"]["accepted"] >= 0
+    for file in (cluster.data_dir / "secrets").iterdir():
+        assert file.read_bytes().strip() not in body, file.name
+    assert described["nats"][0]["url"].encode() not in body
+    assert b"@" not in body
+
+
+@pytest.fixture
+async def collector(tmp_path):
+    """What `/status.json` answers for a cluster of parts of the test's own making."""
+    runners = []
+    asked = []
+
+    async def start(answer) -> str:
+        async def handle(request):
+            asked.append(request.path)
+            return await answer(request)
+
+        runner = aiohttp.web.ServerRunner(aiohttp.web.Server(handle))
+        runners.append(runner)
+        await runner.setup()
+        await aiohttp.web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    def collect(*edges: str) -> Status:
+        here = [{"url": url, "pid": 1} for url in edges]
+        document = {"writers": [], "archivers": [], "histories": [], "edges": here, "nats": []}
+        gone = {"url": "http://127.0.0.1:1", "pid": 1}
+        file = tmp_path / "cluster.json"
+        file.write_bytes(orjson.dumps({**document, "gateway": gone, "postgres": {"dsn": gone["url"], "pid": 1}}))
+        status = Status(file)
+        runners.append(status)
+        return status
+
+    collect.start, collect.asked = start, asked
+    yield collect
+    for one in runners:
+        await (one.stop() if isinstance(one, Status) else one.cleanup())
+
+
+async def test_a_part_that_hangs_lies_or_leads_elsewhere_costs_no_more_than_a_moment(collector, site):
+    async def hang(_):
+        await asyncio.sleep(60)
+
+    async def flood(request):
+        return aiohttp.web.Response(text="x" * 3 * 2**20 if request.path == "/metrics" else "ok\n")
+
+    async def lead_elsewhere(_):
+        return aiohttp.web.Response(status=302, headers={"Location": f"{site}/"})
+
+    async def lie(request):
+        return aiohttp.web.Response(status=503, text="not today\n" + "x" * 10_000)
+
+    urls = [await collector.start(answer) for answer in (hang, flood, lead_elsewhere, lie)]
+    began = asyncio.get_running_loop().time()
+    parts = orjson.loads(await collector(*urls).body())["parts"]
+    assert asyncio.get_running_loop().time() - began < TIMEOUT_S + 1.5
+    edges = [part for part in parts if part["kind"] == "edge"]
+    assert [part["ready"] for part in edges] == [False, False, False, False]
+    assert edges[0]["why"] == "no answer in time"
+    assert all(len(part["why"]) <= 200 for part in edges)
+    assert [part["why"] for part in parts if part["kind"] == "gateway"] == ["cannot be reached"]
+
+
+async def test_however_many_look_the_parts_are_asked_once_a_second(collector):
+    async def fine(request):
+        return aiohttp.web.Response(text="" if request.path == "/metrics" else "ok\n")
+
+    status = collector(await collector.start(fine))
+    answers = await asyncio.gather(*(status.body() for _ in range(50)))
+    assert len({*answers}) == 1
+    assert collector.asked == ["/readyz", "/metrics"]
+
+
+async def test_the_page_shows_rates_percentiles_and_a_part_that_is_killed(contexts, site, cluster, post):
+    context = await contexts(width=1440, height=1000, color_scheme="dark", bypass_csp=True)
+    page = await context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(f"{site}/status")
+    summary = page.locator("#summary")
+    await expect(summary).to_have_text("All 8 parts are ready, nothing is lost.")
+    chart = page.locator(".chart", has=page.get_by_role("heading", name="Comments a second"))
+    stored = chart.locator("li", has_text="stored").locator("b")
+    for _ in range(40):
+        await post("one", "two", "three")
+        if await stored.inner_text() not in ("–", "0.0"):
+            break
+    assert float(await stored.inner_text()) > 0
+    posts = page.locator(".chart", has=page.get_by_role("heading", name="POST"))
+    await expect(posts.locator("li", has_text="p50").locator("b")).not_to_have_text("–")
+    assert await violations(page) == []
+    await page.screenshot(path=ARTEFACTS / "status-dark.png")
+    edge = cluster.describe()["edges"][0]
+    os.kill(edge["pid"], signal.SIGSTOP)
+    await expect(summary).to_have_text("Not ready: edge-1.")
+    await expect(page.locator("#parts tr", has_text="edge-1")).to_contain_text("no answer in time")
+    os.kill(edge["pid"], signal.SIGCONT)
+    await expect(summary).to_have_text("All 8 parts are ready, nothing is lost.", timeout=20_000)
+    assert errors == []
+
+
+SERIES = """async (body) => {
+    const series = await import("/web/status/series.js");
+    const answer = (at, values, counts = []) => ({
+        at, parts: [{ name: "edge-1", values, histograms: { way: counts } }],
+    });
+    const grown = (now, before) => series.rate(before, now, "n");
+    const middle = (before, now) => series.percentile(answer(0, {}, before), answer(1, {}, now), "way", 0.5);
+    return new Function("answer", "grown", "middle", body)(answer, grown, middle);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return grown(answer(2000, {n: 30}), answer(0, {n: 10}))", 10),
+        ("return grown(answer(2000, {n: 4}), answer(0, {n: 10}))", 2),  # the part was started again
+        ("return grown(answer(2000, {n: 400}), answer(0, {}))", 0),  # who knows since when
+        ("return grown(answer(2000, {n: 400}), null)", None),
+        ("return middle([[0.1, 5], [0.2, 5], [null, 5]], [[0.1, 5], [0.2, 15], [null, 15]])", 150),
+        ("return middle([[0.1, 5], [null, 5]], [[0.1, 5], [null, 6]])", 100),  # longer than the last bound
+        ("return middle([[0.1, 5], [null, 5]], [[0.1, 5], [null, 5]])", None),  # nothing was counted
+        ("return middle([[0.1, 50], [null, 50]], [[0.1, 4], [null, 4]])", 50),  # started again
+    ],
+)
+async def test_rates_and_percentiles_are_made_of_two_answers(browser, site, body, expected):
+    context = await browser.new_context(bypass_csp=True)
+    page = await context.new_page()
+    await page.goto(f"{site}/")
+    found = await page.evaluate(SERIES, body)
+    await context.close()
+    assert found == (pytest.approx(expected) if expected is not None else None)
