@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,8 +39,11 @@ class Snapshot:
 class Snapshots:
     """Makes a video's snapshot at most once a second, however many ask."""
 
-    def __init__(self, channels: Channels, replays: Replays, shards: int) -> None:
+    def __init__(
+        self, channels: Channels, replays: Replays, shards: int, count_viewers: Callable[[OpenVideo], int]
+    ) -> None:
         self._channels = channels
+        self._count_viewers = count_viewers
         self._replays = replays
         self._shards = shards
         self._loop = asyncio.get_running_loop()
@@ -67,7 +71,7 @@ class Snapshots:
             _log.warning("no snapshot", video=video, reason=f"{type(error).__name__}: {error}")
             raise Refused("unavailable") from None
         newest = items[-1]["id"] if items else None
-        viewers = len(opened.channel.viewers) if opened is not None else 0
+        viewers = self._count_viewers(opened) if opened is not None else 0
         body = orjson.dumps({"comments": items, "newest": newest, "viewers": viewers})
         snapshot = Snapshot(body, f'"{newest}-{len(items)}-{viewers}"', self._loop.time())
         self._kept[video] = snapshot

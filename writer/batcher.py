@@ -162,8 +162,7 @@ class Batcher:
             return entries  # nothing is piled up in the client's own buffer
         highest = max(self.continuity.known, self._watch.through(self._shard))
         for entry in entries:
-            if entry.known_before is None:
-                entry.known_before = highest
+            entry.known_before = highest  # also of one sent again: a number that it is given now must be above it
         metrics.HELD_REPEATS.inc(sum(entry.maybe_stored for entry in entries))
         pieces = deque([piece_of(entries)])
         while pieces:

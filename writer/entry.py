@@ -32,7 +32,7 @@ class Entry:
 
     `keyed`: it came with an Idempotency-Key. `held`: it waits while JetStream is away, which one that came while
     JetStream is only being tried again does not. `known_before` is the highest number known for the shard when it was
-    first sent, None before that. `maybe_stored`: it was sent and had no answer.
+    sent last, None before that. `maybe_stored`: it was sent and had no answer.
     `stored_as`: the message id under which it is stored, where that is not its own any more (see `before_lift.py`).
     """
 

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from edge.admission import DRAIN_MAX_S, GOODBYE_S
 from livecomments import assets
 from livecomments.cli import COMMANDS
+from runtime.service import STOP_GRACE_S
 from runtime.settings import PREFIX, Settings
 
 ROOT = assets.folder("nats").parent
@@ -29,6 +31,13 @@ def test_every_part_is_run_by_its_command(kind):
     assert names
     assert kind in COMMANDS
     assert f"command: [{kind}]" in service(names[0])
+
+
+def test_a_part_that_stops_has_the_time_to_do_it_well():
+    part = TEXT.partition("\nx-part:")[2].partition("\nx-settings:")[0]
+    grace_s = int(re.search(r"stop_grace_period: (\d+)s", part)[1])
+    assert grace_s > DRAIN_MAX_S + GOODBYE_S + STOP_GRACE_S
+    assert grace_s > Settings.model_fields["hold_s"].default + STOP_GRACE_S
 
 
 def test_every_secret_that_is_used_is_given_to_a_service():

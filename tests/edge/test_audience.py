@@ -139,3 +139,17 @@ async def test_where_a_video_has_too_many_viewers_new_ones_are_told_to_poll(star
         made = await answer.json()
     assert (made["newest"], made["viewers"]) == (str(number), 2)
     await viewers.watch(edge, f"{video}-other")  # other videos have room
+
+
+async def test_a_snapshot_counts_the_viewers_of_all_edges_as_the_stream_does(start_edge, store, video, viewers, token):
+    edge, other = start_edge(), start_edge()
+    for one in (edge, other, other):
+        await viewers.watch(one, video)
+    await store.post(video)
+
+    async def counted() -> bool:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with viewers.session.get(f"{edge.url}/comments/{video}/snapshot", headers=headers) as answer:
+            return (await answer.json())["viewers"] == 3
+
+    await until(counted, within_s=20)

@@ -7,6 +7,7 @@ import asyncio
 import orjson
 import pytest
 
+from runtime.jetstream import Ack, Outgoing, StoreAwayError
 from tests.writer.conftest import outcomes, stored, until
 from wire import headers, subjects
 from wire.problem import Refused
@@ -177,3 +178,23 @@ async def test_draining_takes_nothing_more_and_stores_what_was_taken(start_batch
 
     assert all(future.done() for future in futures)
     assert len(await stored(reader, 0, video)) == len(set(numbers(await outcomes(futures)))) == 1_500
+
+
+async def test_a_comment_sent_again_is_held_to_what_is_known_by_then(start_batcher, connection, videos, monkeypatch):
+    batcher, video = await start_batcher(shard=1), videos()
+    (number,) = numbers(await outcomes([batcher.post("before", video=video)]))
+    publisher = batcher.batcher._publisher
+    one, lost = publisher.one, []
+
+    async def lost_at_first(message: Outgoing) -> Ack:
+        if not lost:
+            # It never arrived; meanwhile others were acknowledged, and then an old copy of the stream came back.
+            lost.append(message)
+            await connection.publish(subjects.archived(1), b"%d" % (number + 1_000))
+            await until(lambda: batcher.watch.through(1) > number)
+            raise StoreAwayError("no answer")
+        return await one(message)
+
+    monkeypatch.setattr(publisher, "one", lost_at_first)
+
+    assert await outcomes([batcher.post("after", video=video)]) == [NotKept("not_stored")]
