@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench-latency bench-fanout bench-write faults lock clean
+.PHONY: help run test test-web-long check format bench-latency bench-fanout bench-write faults lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -12,6 +12,10 @@ run: ## set up .venv if needed, and run the whole system at http://127.0.0.1:808
 test: ## set up what tests need, and run them all (ARGS="-k words" for some)
 	@requirements/set-up dev && requirements/programs
 	@exec .venv/bin/python -m pytest $(ARGS)
+
+test-web-long: ## the browser tests at full length: half a minute offline, a minute at 200 comments a second
+	@requirements/set-up dev && requirements/programs
+	@LONG=1 exec .venv/bin/python -m pytest tests/web $(ARGS)
 
 check: ## lint, formatting, types and layout
 	@requirements/set-up dev

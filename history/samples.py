@@ -19,6 +19,7 @@ _ADDED: Final = {
     "livecomments_archive_lost_numbers_total": "archiveLost",
     "livecomments_archive_set_aside_total": "setAside",
     "livecomments_archive_held": "shardsHeld",
+    "livecomments_lost_comments_total": "auditLost",
     "livecomments_skipped_comments_total": "skipped",
     "livecomments_replays_incomplete_total": "replaysIncomplete",
     "livecomments_nats_disconnects_total": "natsDisconnects",

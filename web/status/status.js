@@ -13,6 +13,7 @@ const of = (kind) => (one) => one.kind === kind;
 
 /** Losses of every kind: each is one number that should stay at 0. */
 const LOSSES = {
+  "missing in the audit": (parts) => total(parts, "auditLost") ?? 0,
   "gaps left open": (parts) => total(parts, "gapsLeft") ?? 0,
   "lost before archived": (parts) => total(parts, "archiveLost") ?? 0,
   "set aside": (parts) => total(parts, "setAside") ?? 0,
