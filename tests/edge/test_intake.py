@@ -170,6 +170,24 @@ async def test_what_comes_while_a_video_is_opened_is_not_lost_and_not_shown_twic
     assert opened.channel.ring.newest == 30
 
 
+async def test_what_is_stored_after_the_newest_number_was_asked_for_is_shown_live():
+    shard = Shard([10, 20])
+    opened = Opened(shard)
+    ask = shard.newest
+
+    async def newest(*asked) -> int | None:
+        answer = await ask(*asked)
+        shard.numbers.append(30)
+        await opened.copies.bring(30, 20)  # on its way before the answer is
+        return answer
+
+    shard.newest = newest
+    await opened.open()
+    await opened.settle()
+    assert opened.channel.ring.floor == 20
+    assert opened.channel.ring.newest == 30
+
+
 @pytest.mark.parametrize("last", [MAX_WAITING + 3, 3 * MAX_WAITING], ids=["by the last one", "many times"])
 async def test_more_copies_than_can_wait_are_read_again(last):
     shard = Shard([1])
