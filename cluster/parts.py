@@ -15,7 +15,7 @@ from cluster.child import Program
 from cluster.ports import LOOPBACK
 
 START_LIMIT_S: Final = 60.0
-STOP_WAIT_S: Final = 10.0  # requests under way have five seconds
+STOP_WAIT_S: Final = 30.0  # a full edge sends its viewers away over 20 s, and requests under way have five
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,7 +33,7 @@ class _Piece:
     reached: int  # the number there
     data: bytes
     comments: int  # in `data`
-    special: set[Viewer]  # those who get more than that
+    hidden_authors: set[str]  # of what was left out: who cares for one of them gets more than that
     written: int = 0  # to how many, and not yet counted
 
 
@@ -51,6 +50,7 @@ class _Round:
     start: int  # index up to which the round before it wrote; viewers with less are behind
     first_end: int  # and this one, at least
     notices: bytes
+    oldest_ms: int  # when the first comment that it writes was stored; 0 where it writes none
     place: int = 0  # in `viewers`: how far it got
     cost_s: float = 0.0
     end: int = -1  # of the newest of `pieces`
@@ -75,7 +75,6 @@ class Channel:
         self._notices = b""  # for the next round
         self._all_written: asyncio.Event = asyncio.Event()  # set whenever a round leaves nothing to write
         self._shown = self._hidden = 0  # comments since the viewers were last told
-        self._interested: dict[str, set[Viewer]] | None = None  # by author; only once something has been hidden
 
     def begin(self, floor: int) -> None:
         """Say above which number the ring holds everything; before the first message."""
@@ -91,10 +90,6 @@ class Channel:
         self.ring.append(number, frame, hidden_author)
         if hidden_author is not None:
             self._hidden += 1
-            if self._interested is None:
-                self._interested = {}
-                for viewer in self.viewers:
-                    self._note_interest(viewer)
         elif frame:
             self._shown += 1
         if not self.viewers:
@@ -118,20 +113,11 @@ class Channel:
         viewer.channel = self
         viewer.index, viewer.reached = index, self.ring.number_before(index)
         self.viewers[viewer] = None
-        if self._interested is not None:
-            self._note_interest(viewer)
         self.catch_up(viewer)
 
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer."""
         self.viewers.pop(viewer, None)
-        if self._interested is not None:
-            for author in _authors(viewer):
-                viewers = self._interested.get(author)
-                if viewers is not None:
-                    viewers.discard(viewer)
-                    if not viewers:
-                        del self._interested[author]
 
     async def written(self) -> None:
         """Wait until all that has come in has been written to the viewers that take it."""
@@ -171,17 +157,8 @@ class Channel:
         if end > start:
             FLUSHES.inc()
             FLUSHED_COMMENTS.inc(end - start)
-            if self._oldest_unwritten_ms:
-                STORED_TO_WRITTEN.observe(max(0.0, time.time() - self._oldest_unwritten_ms / 1000))
         self._written = end
-        self._write_slice(_Round(list(self.viewers), start, end, notices))
-
-    def _special(self, start: int, end: int) -> set[Viewer]:
-        """Return the viewers that get more than everybody gets."""
-        if not self._interested:
-            return set()
-        authors = self.ring.hidden_authors(start, end)
-        return set().union(*(self._interested.get(author, ()) for author in authors))
+        self._write_slice(_Round(list(self.viewers), start, end, notices, oldest_ms=self._oldest_unwritten_ms))
 
     def _write_slice(self, writing: _Round) -> None:
         """Write to the next slice of viewers, and leave the rest to a later turn of the loop."""
@@ -200,7 +177,7 @@ class Channel:
             piece = pieces.get(index)
             if piece is None and index >= oldest:
                 piece = pieces[index] = self._piece(index, end, writing.notices)
-            if piece is None or (piece.special and viewer in piece.special):
+            if piece is None or (piece.hidden_authors and viewer.cares_for_any(piece.hidden_authors)):
                 # It fell behind, or what it gets is its own, or there was more than the ring can hold.
                 self._catch_up(viewer, end)
                 if piece is not None and writing.notices and viewer.paused_since is None:
@@ -226,11 +203,13 @@ class Channel:
     def _piece(self, start: int, end: int, notices: bytes) -> _Piece:
         ring = self.ring
         data = ring.frames(start, end) + notices
-        return _Piece(end, ring.number_before(end), data, ring.shown(start, end), self._special(start, end))
+        return _Piece(end, ring.number_before(end), data, ring.shown(start, end), ring.hidden_authors(start, end))
 
     def _end_round(self, writing: _Round) -> None:
         now = self._loop.time()
         self.last_write = now
+        if writing.first_end > writing.start and writing.oldest_ms:
+            STORED_TO_WRITTEN.observe(max(0.0, time.time() - writing.oldest_ms / 1000))
         self._rest_until = now + self._pacer.wrote(now, writing.cost_s)
         self._round = None
         if self.ring.end > writing.first_end or self._notices:
@@ -250,13 +229,3 @@ class Channel:
             DELIVERED.inc(len(frames))
             WRITES.inc()
             WRITTEN_BYTES.inc(len(data))
-
-    def _note_interest(self, viewer: Viewer) -> None:
-        assert self._interested is not None
-        for author in _authors(viewer):
-            self._interested.setdefault(author, set()).add(viewer)
-
-
-def _authors(viewer: Viewer) -> Iterable[str]:
-    """Return the authors that a viewer cares for."""
-    return () if viewer.identity is None else (viewer.identity.user_id, *viewer.identity.following)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from edge.metrics import REFUSED
+from runtime.addresses import network_of
 from runtime.settings import Settings
 from runtime.tokens import Identity
 from wire.problem import Refused
@@ -28,7 +29,7 @@ class StreamLimits:
 
     def check(self, address: str, identity: Identity | None) -> None:
         """Raise `Refused` (`too_many_streams`) when the address or the user has as many streams as it may."""
-        if self._per_address and self._addresses[address] >= self._per_address:
+        if self._per_address and self._addresses[network_of(address)] >= self._per_address:
             REFUSED.labels("address").inc()
             raise Refused("too_many_streams")
         if self._per_user and identity is not None and self._users[identity.user_id] >= self._per_user:
@@ -38,14 +39,14 @@ class StreamLimits:
     def take(self, address: str, identity: Identity | None) -> None:
         """Count a stream."""
         self.streams += 1
-        self._addresses[address] += 1
+        self._addresses[network_of(address)] += 1
         if identity is not None:
             self._users[identity.user_id] += 1
 
     def release(self, address: str, identity: Identity | None) -> None:
         """Give a counted stream back."""
         self.streams -= 1
-        _decrease(self._addresses, address)
+        _decrease(self._addresses, network_of(address))
         if identity is not None:
             _decrease(self._users, identity.user_id)
 

@@ -28,6 +28,6 @@ ENDED: Final = Counter("livecomments_streams_ended", "Streams ended by the edge"
 REFUSED: Final = Counter("livecomments_streams_refused", "Streams refused", ["reason"])
 STORED_TO_WRITTEN: Final = Histogram(
     "livecomments_stored_to_written_seconds",
-    "From JetStream's time stamp to the write to the first viewer, of the oldest comment of a round",
+    "From JetStream's time stamp to the write to the last viewer, of the oldest comment of a round",
     buckets=LATENCY_BUCKETS_S,
 )

@@ -15,6 +15,7 @@ from runtime.tokens import LEEWAY_S
 from wire import sse
 
 INTERVAL_S: Final = 1.0
+EXPIRING_S: Final = 30.0  # so long before its token ends a viewer is told, so that it can bring a new one
 EXPIRED_RETRY_MS: Final = 1_000  # with the same token it would be refused, with a new one it is welcome
 
 
@@ -22,6 +23,7 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Setting
     """Do what is due, once a second, for ever."""
     loop = asyncio.get_running_loop()
     next_heartbeat = loop.time() + settings.heartbeat_s
+    looked_at = time.time()
     while True:
         await asyncio.sleep(INTERVAL_S)
         now = loop.time()
@@ -35,7 +37,10 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Setting
         if now >= next_heartbeat:
             next_heartbeat = now + settings.heartbeat_s
             _reassure(present)
-        _end_overdue(present, now, time.time(), settings.stall_s or float("inf"))
+        wall = time.time()
+        _warn_expiring(present, looked_at, wall)
+        looked_at = wall
+        _end_overdue(present, now, wall, settings.stall_s or float("inf"))
 
 
 def _reassure(viewers: Iterable[Viewer]) -> None:
@@ -43,6 +48,16 @@ def _reassure(viewers: Iterable[Viewer]) -> None:
     for viewer in viewers:
         if viewer.index < 0 and viewer.paused_since is None and not viewer.is_leaving:
             viewer.send(sse.HEARTBEAT)
+
+
+def _warn_expiring(viewers: Iterable[Viewer], looked_at: float, wall: float) -> None:
+    """Tell those whose token has come close to its end since they were looked at last."""
+    for viewer in viewers:
+        if viewer.identity is None or viewer.is_leaving or viewer.paused_since is not None:
+            continue
+        left_s = viewer.identity.expires_at - wall
+        if 0 < left_s <= EXPIRING_S < viewer.identity.expires_at - looked_at:
+            viewer.send(sse.named_event("expiring", {"inMs": round(left_s * 1000)}))
 
 
 def _end_overdue(viewers: Iterable[Viewer], now: float, wall: float, stall_s: float) -> None:

@@ -61,6 +61,11 @@ class Viewer:
         identity = self.identity
         return identity is not None and (author == identity.user_id or author in identity.following)
 
+    def cares_for_any(self, authors: set[str]) -> bool:
+        """Whether it cares for one of some authors."""
+        identity = self.identity
+        return identity is not None and (identity.user_id in authors or not identity.following.isdisjoint(authors))
+
     def send(self, data: bytes) -> None:
         """Write bytes to the viewer. Does nothing once it is gone."""
         raise NotImplementedError

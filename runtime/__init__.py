@@ -4,6 +4,7 @@
 |---|---|
 | `settings.py` | the `LIVECOMMENTS_*` environment, read once into one frozen object |
 | `tokens.py` | who is speaking: JSON Web Tokens, issued and checked |
+| `addresses.py` | what counts as one address, for limits by address |
 | `credentials.py` | which token a request carries, and whether it may |
 | `jetstream.py` | NATS: the connection, streams, publishing, Direct Get |
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |

@@ -20,6 +20,7 @@ ALGORITHM: Final = "HS256"
 LEEWAY_S: Final = 10
 MAX_TOKEN_BYTES: Final = 8 * 1024
 MAX_CACHED_TOKENS: Final = 20_000
+MAX_CACHED_TOKEN_BYTES: Final = 2 * 1024  # larger ones name many videos or users: they are verified each time
 MAX_FOLLOWING: Final = 1_000
 MAX_USER_ID_CHARACTERS: Final = 128
 
@@ -76,9 +77,10 @@ class Tokens:
         identity = self._good.get(token)
         if identity is None:
             identity = self._verify(token)
-            self._good[token] = identity
-            if len(self._good) > MAX_CACHED_TOKENS:
-                self._good.popitem(last=False)
+            if len(token) <= MAX_CACHED_TOKEN_BYTES:
+                self._good[token] = identity
+                if len(self._good) > MAX_CACHED_TOKENS:
+                    self._good.popitem(last=False)
         if identity.expires_at + LEEWAY_S <= time.time():
             self._good.pop(token, None)
             raise Refused("no_token")
@@ -116,7 +118,7 @@ class Tokens:
                 options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
             )
             return _identity(claims)
-        except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
             raise Refused("no_token") from None
 
 

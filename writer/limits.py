@@ -6,10 +6,9 @@ and of a video hold exactly; those of a user on all videos and of an address hol
 
 from __future__ import annotations
 
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
+from runtime.addresses import network_of
 from runtime.settings import Settings
 from wire.problem import Refused
 from writer.metrics import REFUSED_BY_RATE
@@ -25,9 +24,6 @@ LEAST_BURST: Final = 10
 MAX_USERS: Final = 100_000  # remembered at once, for each of the two limits
 MAX_VIDEOS: Final = 20_000
 MAX_ADDRESSES: Final = 100_000
-MAX_CACHED_NETWORKS: Final = 20_000
-
-_IPV6_HOST_BITS: Final = 64  # a subscriber has at least a /64 to himself (RFC 6177)
 
 
 class Limits:
@@ -44,7 +40,7 @@ class Limits:
 
     def take_address(self, address: str, now_ns: int) -> None:
         """Count a POST from an address, good or bad. Raises `Refused` (`too_many`)."""
-        network = _network(address)
+        network = network_of(address)
         _check("address", "too_many", self._addresses.wait_ns(network, now_ns))
         self._addresses.take(network, now_ns)
 
@@ -76,17 +72,3 @@ def _check(limit: str, code: str, wait_ns: int) -> None:
 
 def _burst(per_s: float, burst_s: float) -> int:
     return max(LEAST_BURST, round(per_s * burst_s))
-
-
-@lru_cache(MAX_CACHED_NETWORKS)
-def _network(address: str) -> str:
-    """Return what counts as one address: an IPv4 address, the /64 of an IPv6 address, or the text as it is."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS))
-    return str(parsed)

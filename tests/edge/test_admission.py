@@ -102,11 +102,21 @@ async def test_an_edge_with_as_many_videos_as_it_may_lets_go_of_one_that_nobody_
     assert edge.metric("livecomments_videos") == 2
 
 
+async def test_a_viewer_is_told_a_while_before_its_token_ends(edge, video, viewers, tokens):
+    soon = await viewers.watch(edge, video, token=tokens.issue("ann", 33))
+    later = await viewers.watch(edge, video, token=tokens.issue("bob", 600))
+    await soon.until(lambda: soon.told("expiring"), 15)
+    [told] = soon.told("expiring")
+    assert 25_000 < told["inMs"] <= 30_000
+    assert not soon.ended
+    assert not later.told("expiring")
+
+
 async def test_a_stream_ends_when_its_token_does(edge, video, viewers, tokens):
     # A token is good for ten seconds more than it says: clocks differ.
-    stream = await viewers.watch(edge, video, token=tokens.issue("ann", -9))
+    stream = await viewers.watch(edge, video, token=tokens.issue("ann", -6))
     lasting = await viewers.watch(edge, video, token=tokens.issue("bob", 600))
-    await stream.end(6)
+    await stream.end(15)
     assert stream.told("bye") == [{"reason": "expired"}]
     assert not lasting.ended
     refused = await viewers.watch(edge, video, token=tokens.issue("ann", -11), synced=False)
