@@ -135,25 +135,22 @@ class Joining:
         a deep replay, and none of the slots. Raises `StoreError` only where nothing could be written.
         """
         channel = video.channel
-        parts = self._replays.parts(
-            channel.shard, channel.video, number, channel.ring.floor, max(1, self._depth - replay.replayed)
-        )
-        begin = number
+        begin, upto = number, channel.ring.floor
+        parts = self._replays.parts(channel.shard, channel.video, begin, upto, max(1, self._depth - replay.replayed))
         async with contextlib.aclosing(parts):
-            while True:
+            while number < upto:
                 try:
                     async with self._slots:
-                        part = await anext(parts, None)
+                        part = await anext(parts)
                 except StoreError:
                     if number == begin:
                         raise
-                    return number
-                if part is None:
-                    return number
+                    break
                 if part.missing is not None:
                     replay.misses(*part.missing)
                 await _send(viewer, part.messages, sampler, replay)
                 number = part.upto
+        return number
 
 
 async def _send(viewer: Viewer, messages: Sequence[Message], sampler: Sampler | None, replay: _Replay) -> None:

@@ -144,19 +144,22 @@ class Replays:
                     number = newest_begin
                     continue
             if begin == number:
-                sources.add("stream")
+                self._note_source("stream", sources)
                 left -= len(messages)
                 number = reached
                 yield Part(messages, reached)
                 continue
-            sources.add("history")
+            self._note_source("history", sources)
             end = min(begin, upto)
             kept = await self._count(shard, video, end, upto)
             async for part in self._archived(shard, video, number, end, left - kept):
                 left -= len(part.messages)
                 yield part
             number = end
-        for source in sources:
+
+    def _note_source(self, source: str, sources: set[str]) -> None:
+        if source not in sources:
+            sources.add(source)
             REPLAYS.labels(source).inc()
 
     async def latest(self, shard: int, video: str, limit: int) -> list[Message]:

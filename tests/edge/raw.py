@@ -45,7 +45,7 @@ class Raw:
     async def say(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self.raw, data)
 
-    async def read(self, within_s: float = 10) -> bytes:
+    async def read(self, within_s: float = 30) -> bytes:
         """Return what comes next, b'' at the end of the connection."""
         async with asyncio.timeout(within_s):
             try:
@@ -56,14 +56,14 @@ class Raw:
         self.got += piece
         return piece
 
-    async def read_until(self, end: bytes, within_s: float = 10) -> bytes:
+    async def read_until(self, end: bytes, within_s: float = 30) -> bytes:
         """Return what came up to, and with, `end`."""
         async with asyncio.timeout(within_s):
             while end not in self.got:
                 assert await self.read(within_s), f"the connection ended after {self.got[-200:]!r}"
         return self.got
 
-    async def read_to_end(self, within_s: float = 10) -> bytes:
+    async def read_to_end(self, within_s: float = 30) -> bytes:
         """Return all that comes until the connection ends."""
         async with asyncio.timeout(within_s):
             while await self.read(within_s):

@@ -11,7 +11,7 @@ import aiohttp
 
 from wire.sse import Event, EventParser
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 
 
 class Stream:

@@ -133,6 +133,8 @@ async def test_health_says_that_an_edge_is_stopping(start_edge, store, video, to
     await until(lambda: '"stopping"' in edge.log)
     async with viewers.session.get(f"{edge.url}/readyz") as answer:
         assert (answer.status, await answer.text()) == (503, "stopping\n")
+    async with viewers.session.get(f"{edge.url}/readyz?stopping=404") as answer:
+        assert (answer.status, await answer.text()) == (404, "stopping\n")
     async with viewers.session.get(f"{edge.url}/healthz") as answer:
         assert answer.status == 200
     await stopping

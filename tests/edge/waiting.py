@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 LOOK_AGAIN_S = 0.05
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], within_s: float = 10) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], within_s: float = 30) -> None:
     """Wait until a condition holds; fails when it does not in time."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + within_s
