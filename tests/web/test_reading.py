@@ -53,3 +53,12 @@ async def test_a_busy_chat_keeps_few_rows(open_page, post):
     await post(*(f"comment {number}" for number in range(260)))
     await ada.sees("comment 258", "comment 259")
     assert 100 <= await ada.rows() <= ROWS_AT_MOST
+
+
+async def test_a_room_that_overflows_opens_at_its_end(open_page, post):
+    await post(*(f"comment {number}" for number in range(21)))  # more than fit, and the note that this is the beginning
+    ada = await open_page("Ada")
+    await ada.sees("comment 20")
+    await expect(ada.page.locator("live-comments .note")).to_have_count(1)
+    await ada.until("scroller.scrollHeight > scroller.clientHeight && !root.querySelector('.note').hidden")
+    await ada.until("scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop <= 1")

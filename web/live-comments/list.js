@@ -59,7 +59,8 @@ export class CommentList {
       scroller.addEventListener(begun, moves, { signal, passive: true });
     }
     this.#resized = new ResizeObserver(() => this.#following && this.#toEnd());
-    this.#resized.observe(scroller);
+    // What stands in it too: a note above the rows that appears would leave the newest one half out of sight.
+    for (const part of [scroller, ...scroller.children]) this.#resized.observe(part);
     this.#soon();
   }
 
