@@ -180,7 +180,9 @@ def _add_health(service: Service, stopping: asyncio.Event) -> None:
         reason = "stopping" if stopping.is_set() else service.not_ready()
         if reason is None:
             return Response("ok\n", content_type="text/plain")
-        return Response(f"{reason}\n", 503, content_type="text/plain")
+        # The gateway tells a part that ends its streams in order, and is to keep them meanwhile, from one that is lost.
+        leaves = stopping.is_set() and request.args.get("stopping") == "404"
+        return Response(f"{reason}\n", 404 if leaves else 503, content_type="text/plain")
 
     @service.app.get("/metrics")
     async def metrics() -> Response:

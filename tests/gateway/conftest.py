@@ -36,6 +36,7 @@ class EchoPart:
         self.viewers = 0
         self.echo_headers: dict[str, str] = {}
         self.before_echo: Callable[[web.Request], Awaitable[None]] | None = None
+        self.readiness: int | None = 200  # what its health says; None: nothing
         self._runner: web.AppRunner | None = None
 
     @property
@@ -61,7 +62,9 @@ class EchoPart:
             self._runner = None
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return web.Response(text="ok")
+        while self.readiness is None:  # noqa: ASYNC110  until the test says otherwise
+            await asyncio.sleep(0.02)
+        return web.Response(status=self.readiness)
 
     async def _echo(self, request: web.Request) -> web.Response:
         if self.before_echo is not None:

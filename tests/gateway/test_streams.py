@@ -3,6 +3,9 @@
 import asyncio
 import time
 
+import aiohttp
+import pytest
+
 from tests.gateway.conftest import until
 from wire.sse import EventParser
 
@@ -37,6 +40,40 @@ async def test_a_stream_outlives_every_timeout_as_long_as_it_has_heartbeats(star
             part.events.put_nowait(b":\n\n")
             assert await response.content.readexactly(3) == b":\n\n"
             await asyncio.sleep(0.1)
+
+
+QUICK_CHECKS = {"timeout check 1s": "timeout check 100ms", "inter 500ms fall 4": "inter 50ms fall 4"}
+
+
+async def test_viewers_of_an_edge_that_goes_silent_are_cut_off_and_find_another(start_gateway):
+    gateway = await start_gateway(QUICK_CHECKS)
+    async with gateway.session.get("/comments/v/stream") as response:
+        silent = gateway.parts[response.headers["Part"]]
+        silent.readiness = None
+        async with asyncio.timeout(5):
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.content.read()
+    async with gateway.session.get("/comments/v/stream") as response:
+        assert response.headers["Part"] != silent.name
+
+
+async def test_an_edge_that_stops_keeps_its_viewers_and_gets_no_new_ones(start_gateway):
+    gateway = await start_gateway(QUICK_CHECKS)
+    async with gateway.session.get("/comments/v/stream") as response:
+        stopping = gateway.parts[response.headers["Part"]]
+        stopping.readiness = 404
+
+        async def others_go_elsewhere():
+            async with gateway.session.get("/comments/v/stream") as other:
+                return other.headers["Part"] != stopping.name
+
+        await until(others_go_elsewhere)
+        for _ in range(20):
+            assert await others_go_elsewhere()
+            await asyncio.sleep(0.05)
+        stopping.events.put_nowait(b"event: bye\ndata: {}\n\n")
+        async with asyncio.timeout(2):
+            assert await response.content.readuntil(b"\n\n") == b"event: bye\ndata: {}\n\n"
 
 
 async def test_an_edge_learns_at_once_that_a_viewer_has_left(gateway):
