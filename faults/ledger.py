@@ -145,7 +145,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A fault. `fired` says whether it could be done at all, `noticed_s` when a silence was first given up by a part.
+    """A fault. `fired` says whether it could be done at all, `noticed_s` when a part had given up all that was silent.
 
     `noticed_s` is None where nobody noticed, and means something only where `must_notice`.
     """

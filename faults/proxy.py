@@ -39,7 +39,7 @@ class Proxy:
         self.port = port
         self.silent: Silent | None = None
         self.accepted = 0  # connections ever
-        self.noticed_s: float | None = None  # when a dialer first gave up a connection that had gone silent
+        self.noticed_s: float | None = None  # when the last connection that had gone silent was given up by its dialer
         self._silent_since = 0.0
         self._connections: dict[Connection, bool] = {}  # each with whether it went silent under its dialer
         self._server: asyncio.Server | None = None
@@ -102,7 +102,10 @@ class Proxy:
 
     def given_up(self, connection: Connection) -> None:
         """Hear that the dialer has closed a connection."""
-        if self._connections.get(connection) and self.silent is not None and self.noticed_s is None:
+        if self.silent is None or not self._connections.get(connection):
+            return
+        self._connections[connection] = False
+        if not any(self._connections.values()):
             self.noticed_s = self._loop.time() - self._silent_since
 
     def ended(self, connection: Connection) -> None:

@@ -144,12 +144,15 @@ async def test_silence_on_the_way_back_lets_requests_through(proxy, echo):
     assert await dialer.hears_nothing()
 
 
-async def test_it_tells_when_a_dialer_gave_up_a_silent_connection(proxy):
-    dialer = await Dialer.dial(proxy)
-    await dialer.say(b"hello")
+async def test_it_tells_when_dialers_had_given_up_all_silent_connections(proxy):
+    dialers = [await Dialer.dial(proxy) for _ in range(2)]
+    for dialer in dialers:
+        await dialer.say(b"hello")
     proxy.silence(Silent.BOTH)
+    dialers[0].writer.close()
+    assert await dialers[1].hears_nothing()
     assert proxy.noticed_s is None
-    dialer.writer.close()
+    dialers[1].writer.close()
     await until(lambda: proxy.noticed_s is not None)
     assert 0 <= proxy.noticed_s < LIMIT_S
     await proxy.heal()
