@@ -71,8 +71,16 @@ class Person:
                     events.extend(parser.feed(piece))
         return events
 
-    async def history(self, video: str, sort: str = "asc", limit: int = 100) -> list[dict]:
-        """Return the whole history of a video, page by page."""
+    async def history(self, video: str, sort: str = "asc", limit: int = 100, *, at_least: int = 0) -> list[dict]:
+        """Return the whole history of a video, page by page, as soon as it has so many: a 202 says "soon"."""
+        give_up = time.monotonic() + DEADLINE_S
+        while True:
+            items = await self._history(video, sort, limit)
+            if len(items) >= at_least or time.monotonic() > give_up:
+                return items
+            await asyncio.sleep(0.05)
+
+    async def _history(self, video: str, sort: str, limit: int) -> list[dict]:
         items: list[dict] = []
         query = {"sort": sort, "limit": str(limit)}
         while True:
