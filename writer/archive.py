@@ -16,6 +16,7 @@ from writer.rows import Row
 
 LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
 LOCK_TIMEOUT_S: Final = 5
+STATEMENT_S: Final = 6  # with the second between looks and two to close it, a silent Postgres is noticed within 10 s
 BLOCK_BITS: Final = 22  # a block holds 2^22 numbers; `ensure_block` in migrations/ says the same
 
 _QUERIES: Final = load_queries("writer", "archive.sql")
@@ -48,7 +49,7 @@ class Archive:
     @classmethod
     async def open(cls, settings: Settings, shard: int) -> Archive:
         """Return a new session. Raises `SettingsError` when the cluster was born with another number of shards."""
-        session = await postgres.connect(settings, "archiver")
+        session = await postgres.connect(settings, "archiver", command_timeout_s=STATEMENT_S)
         try:
             await session.fetchrow(_QUERIES["keep_alive"], f"{LOCK_TIMEOUT_S}s")
             check_born_with(await session.fetchval(_QUERIES["born_with"]), settings)
