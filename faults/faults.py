@@ -21,8 +21,8 @@ from faults.worker import Worker
 
 PROCESS_WAIT_S: Final = 15.0  # for a part that is just being started again
 LOOK_INTERVAL_S: Final = 0.05
-# Who dials here uses the connections all the time, or asks whether they are alive, so a silence must show. The gateway's
-# requests to writers and histories have their own time limits, and what a pool holds is not used all the time.
+# Who dials here uses the connections all the time, or asks whether they are alive, so a silence must show. Requests of
+# the gateway to writers and histories have time limits of their own; what a pool holds is not used all the time.
 _ALWAYS_BUSY: Final = (
     "writer-1-nats",
     "edge-1-nats",

@@ -43,7 +43,7 @@ async def silence(link: str, way: str) -> int:
 
 
 async def heal(link: str) -> float | None:
-    """Let everything through again. Returns after how many seconds all silent connections had been given up, if they had."""
+    """Let everything through again. Returns when all silent connections had been given up, in seconds."""
     noticed_s = _links[link].noticed_s
     await _links[link].heal()
     return noticed_s
