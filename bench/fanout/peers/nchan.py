@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import aiohttp
 
 from bench.fanout.peers.peer import Peer
 
+CLOSE_TIMEOUT_S: Final = 2
 MODULE: Final = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 _CONFIG: Final = """
 load_module {module};
@@ -71,6 +73,9 @@ class Nchan(Peer):
         for reading in self._reading:
             reading.cancel()
         await asyncio.gather(*self._reading, return_exceptions=True)
+        for channel in self._channels.values():
+            with contextlib.suppress(TimeoutError, OSError):
+                await asyncio.wait_for(channel.close(), CLOSE_TIMEOUT_S)
         await self._web.close()
         await super().stop()
 
