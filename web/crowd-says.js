@@ -146,6 +146,6 @@ const SAYS = {
 /** What somebody may say now. */
 export function sayings({ theme, phase, language }) {
   const said = SAYS[theme][phase];
-  const excited = phase !== "calm";
-  return [...(said[language] ?? said.en), ...(excited || Math.random() < 0.2 ? ANYBODY : [])];
+  const wordless = Math.random() < (phase === "calm" ? 0.06 : 0.2);
+  return wordless ? ANYBODY : (said[language] ?? said.en);
 }

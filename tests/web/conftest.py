@@ -4,6 +4,7 @@
 |---|---|---|
 | `browser` | the run | Chromium |
 | `site` | the run | the address of a running cluster |
+| `blank_page` | the run | a page with nothing on it, for scripts that need no page |
 | `video` | a test | a video of its own |
 | `open_page` | a test | opens the page as a viewer of that video, in a browser session of its own |
 | `open_component` | a test | opens a page with nothing but the component on it, with a script of the test's own |
@@ -24,7 +25,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, BrowserContext, Route, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
 
 from bench.own_cluster import OwnCluster
 from tests.web.between import Between
@@ -84,6 +85,15 @@ def figures() -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def site(cluster: OwnCluster) -> str:
     return cluster.url
+
+
+@pytest.fixture(scope="session")
+async def blank_page(browser: Browser, site: str) -> AsyncIterator[Page]:
+    context = await browser.new_context(bypass_csp=True)
+    page = await context.new_page()
+    await page.goto(f"{site}/web/icon.svg")
+    yield page
+    await context.close()
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import re
 import signal
 import time
 
-import aiohttp
 import pytest
 from playwright.async_api import expect
 
 from tests.web.conftest import LONG
+from tests.web.test_safety import until_ready
 from tests.web.viewer import NEWER
 
 OFFLINE_S = 30 if LONG else 6
@@ -57,10 +57,8 @@ async def test_an_edge_that_is_killed_under_the_page_costs_no_comment(open_page,
     await post("after")
     await ada.sees("meanwhile 9", "after")
     assert len(await ada.texts()) == 12
-    async with aiohttp.ClientSession() as session:  # the cluster is left as it was found
-        for edge in edges:
-            async with session.get(f"{edge['url']}/readyz") as answer:
-                assert answer.status == 200
+    for edge in edges:
+        await until_ready(edge["url"])
 
 
 async def test_a_token_that_expires_is_renewed_without_losing_the_place(open_component, post, cluster, video):

@@ -21,16 +21,9 @@ RUN = """async (body) => {
 
 
 @pytest.fixture
-async def run(browser, site):
-    context = await browser.new_context(bypass_csp=True)
-    page = await context.new_page()
-    await page.goto(f"{site}/")
-
-    async def run_one(body: str):
-        return await page.evaluate(RUN, body)
-
-    yield run_one
-    await context.close()
+def run(blank_page):
+    """Run a piece of JavaScript with what is tested in it, and return what it returns."""
+    return lambda body: blank_page.evaluate(RUN, body)
 
 
 async def test_a_comment_that_comes_alone_is_shown_at_once(run):

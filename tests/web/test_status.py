@@ -172,10 +172,6 @@ SERIES = """async (body) => {
         ("return middle([[0.1, 50], [null, 50]], [[0.1, 4], [null, 4]])", 50),  # started again
     ],
 )
-async def test_rates_and_percentiles_are_made_of_two_answers(browser, site, body, expected):
-    context = await browser.new_context(bypass_csp=True)
-    page = await context.new_page()
-    await page.goto(f"{site}/")
-    found = await page.evaluate(SERIES, body)
-    await context.close()
+async def test_rates_and_percentiles_are_made_of_two_answers(blank_page, body, expected):
+    found = await blank_page.evaluate(SERIES, body)
     assert found == (pytest.approx(expected) if expected is not None else None)

@@ -18,17 +18,9 @@ RUN = """async (body) => {
 
 
 @pytest.fixture
-async def run(browser, site):
-    """Run a piece of JavaScript with a timeline in it, and return what it returns."""
-    context = await browser.new_context(bypass_csp=True)
-    page = await context.new_page()
-    await page.goto(f"{site}/")
-
-    async def run_one(body: str):
-        return await page.evaluate(RUN, body)
-
-    yield run_one
-    await context.close()
+def run(blank_page):
+    """Run a piece of JavaScript with what is tested in it, and return what it returns."""
+    return lambda body: blank_page.evaluate(RUN, body)
 
 
 async def test_a_repeat_is_taken_once(run):
