@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,7 @@ CONNECT_TIMEOUT_S: Final = 2
 START_WAIT_S: Final = 30  # how long a part waits for NATS at its start before it gives up
 PING_INTERVAL_S: Final = 1  # with two pings outstanding, a silent server is noticed in 3 s
 MAX_OUTSTANDING_PINGS: Final = 2
+UNACKNOWLEDGED_MS: Final = 4_000  # … also where so much waits to be sent that the pings cannot be
 RECONNECT_WAIT_S: Final = (0.1, 0.4)  # nats-py has no jitter of its own: each process picks one wait out of this range
 PENDING_OUT_BYTES: Final = 8 * 1024 * 1024  # what may wait to be sent while disconnected
 REQUEST_TIMEOUT_S: Final = 2.0
@@ -135,6 +137,8 @@ async def connect(
 
     async def back() -> None:
         _log.info("connection to NATS is back", connection=name)
+        if connected:
+            _end_when_silent(connected[0])
         if on_reconnect is not None:
             await on_reconnect()
 
@@ -161,9 +165,23 @@ async def connect(
         options |= {"user": settings.nats_user, "password": password}
     try:
         connected.append(await asyncio.wait_for(nats.connect(**options), START_WAIT_S))
+        _end_when_silent(connected[0])
         return connected[0]
     except TimeoutError:
         raise StoreAwayError(f"no NATS server at {settings.nats_url} (LIVECOMMENTS_NATS_URL)") from None
+
+
+def _end_when_silent(connection: Client) -> None:
+    """Let the kernel end a connection on which what was sent is not acknowledged.
+
+    nats-py notices by its pings that a server is silent, and then waits until all that it has written is sent, before
+    it connects anew: with more than the kernel takes in that would be when the kernel gives up, a quarter of an hour.
+    """
+    writer = getattr(connection._transport, "_io_writer", None)  # noqa: SLF001  it gives its socket away nowhere else
+    if writer is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        raw = writer.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
 
 # What else waits for answers on a connection, to be told when it is lost.
