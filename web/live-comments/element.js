@@ -240,7 +240,7 @@ export class LiveCommentsElement extends HTMLElement {
   }
 
   #backToNewest() {
-    this.#list.follow();
+    this.#list.follow({ coasting: true });
     this.#parts.scroller.focus({ preventScroll: true }); // the button goes away
   }
 

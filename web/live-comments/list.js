@@ -87,10 +87,10 @@ export class CommentList {
     this.#list.replaceChildren();
   }
 
-  /** Show the newest comments, and go on doing so. */
-  follow() {
+  /** Show the newest comments, and go on doing so; also when the list is still `coasting` from a movement. */
+  follow({ coasting = false } = {}) {
     this.#following = true;
-    this.#followedMs = performance.now();
+    if (coasting) this.#followedMs = performance.now();
     this.#client.resume();
     this.#pace.flush(this.#client.timeline.newest);
     this.#draw();
