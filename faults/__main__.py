@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 import time
@@ -18,7 +19,7 @@ from faults.mutant_runs import try_mutants
 from faults.report import print_verdict, write_report
 from faults.show import do_run
 from faults.trial import long_trial, short_trial
-from faults.verdict import EXIT_CLEAN, EXIT_VIOLATED
+from faults.verdict import EXIT_CLEAN, EXIT_VIOLATED, EXIT_VOID
 from faults.worker import WorkerError
 
 RESULTS: Final = Path("fault-results")
@@ -27,6 +28,12 @@ SHORT_VIEWERS: Final = 60
 LONG_RATE: Final = 500.0
 LONG_VIEWERS: Final = 200
 LONG_MINUTES: Final = 30.0
+
+
+class NoRunError(click.ClickException):
+    """There is nothing that could be judged."""
+
+    exit_code = EXIT_VOID
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,10 +69,13 @@ def main(
     """
     console = Console(width=120, highlight=False, stderr=True)
     if checked is not None:
-        sys.exit(judge(checked, console, []))
+        sys.exit(judge(checked, console))
     seed = secrets.randbits(32) if seed is None else seed
     folder = (out or RESULTS / f"{which}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}").resolve()
-    folder.mkdir(parents=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise NoRunError(f"cannot make {folder}: {error.strerror}") from None
     console.print(f"seed {seed}; everything goes to {folder}", soft_wrap=True)
     all_caught = which not in ("mutants", "all") or try_mutants(folder, seed, only, console)
     if which == "mutants" or not all_caught:
@@ -75,22 +85,24 @@ def main(
     else:
         trial = short_trial(seed, rate or SHORT_RATE, viewers or SHORT_VIEWERS)
     try:
-        untried = do_run(trial, folder, console)
+        do_run(trial, folder, console)
     except (StartError, WorkerError, OSError) as error:
-        raise click.ClickException(f"the run came to no end: {error}") from None
-    sys.exit(judge(folder, console, untried))
+        raise NoRunError(f"the run came to no end: {error}") from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise NoRunError("the run was broken off") from None
+    sys.exit(judge(folder, console))
 
 
-def judge(folder: Path, console: Console, untried: list[str]) -> int:
+def judge(folder: Path, console: Console) -> int:
     """Check a run, write and print the report, and return the exit status."""
     with console.status("checking"):
         try:
             ledger = read_ledger(folder)
         except (OSError, ValueError, KeyError) as error:
-            raise click.ClickException(f"{folder} holds no ledger: {error}") from None
+            raise NoRunError(f"{folder} holds no ledger: {error}") from None
         verdict = check(ledger)
-        write_report(folder, ledger, verdict, untried)
-    print_verdict(folder, verdict, untried)
+        write_report(folder, ledger, verdict)
+    print_verdict(folder, ledger, verdict)
     return verdict.exit_status
 
 

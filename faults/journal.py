@@ -6,7 +6,7 @@
 | `attempts.ndjson` | posters | `attempt` and its `answer`, `page` |
 | `viewers.ndjson` | viewers | `connect`, `opened`, `got`, `told`, `closed`, `to_the_end`; `said`, once for each |
 | `history.ndjson` | historian | `reading`, page by page |
-| `faults.ndjson` | the run | `fault`, `trouble` |
+| `faults.ndjson` | the run | `fault`, `trouble`, `untried` |
 """
 
 from __future__ import annotations
@@ -161,5 +161,7 @@ def _read_faults(ledger: Ledger, file: Path) -> None:
     for line in _lines(file):
         if "fault" in line:
             ledger.faults.append(Fired(**line["fault"]))
-        else:
+        elif "trouble" in line:
             ledger.trouble.append(line["trouble"])
+        else:
+            ledger.untried.append(line["untried"])

@@ -187,6 +187,7 @@ class Ledger:
     pages: list[Page] = field(default_factory=list)
     faults: list[Fired] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)  # what did not come back by itself when all faults were over
+    untried: list[str] = field(default_factory=list)  # faults that cannot be done on this machine
     _places: dict[Said, int] = field(default_factory=dict, repr=False)
 
     def place(self, said: Said) -> int:

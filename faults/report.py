@@ -20,14 +20,14 @@ EXAMPLES: Final = 5  # of each broken promise
 WIDTH: Final = 118
 
 
-def write_report(folder: Path, ledger: Ledger, verdict: Verdict, untried: Sequence[str]) -> None:
+def write_report(folder: Path, ledger: Ledger, verdict: Verdict) -> None:
     """Write the report, and the picture that goes with it, into the folder of a run."""
     timings = measure(ledger)
     (folder / PICTURE).write_text(draw(ledger, timings), encoding="utf-8")
     with (folder / REPORT).open("w", encoding="utf-8") as opened:
         console = Console(file=opened, width=WIDTH, highlight=False)
         console.print(f"seed {ledger.seed}, {(ledger.ended_ns - ledger.began_ns) / 1e9:.0f} s under load\n")
-        for line in _verdict_lines(verdict, untried):
+        for line in _verdict_lines(ledger, verdict):
             console.print(line, markup=False)
         console.print()
         for line in _time_lines(timings):
@@ -35,15 +35,15 @@ def write_report(folder: Path, ledger: Ledger, verdict: Verdict, untried: Sequen
         console.print(_recovery_table(timings.recoveries))
 
 
-def print_verdict(folder: Path, verdict: Verdict, untried: Sequence[str]) -> None:
+def print_verdict(folder: Path, ledger: Ledger, verdict: Verdict) -> None:
     """Say how it came out."""
     console = Console(width=WIDTH, highlight=False)
-    for line in _verdict_lines(verdict, untried):
+    for line in _verdict_lines(ledger, verdict):
         console.print(line, markup=False, soft_wrap=True)
     console.print(f"{folder / REPORT}, {folder / PICTURE}", soft_wrap=True)
 
 
-def _verdict_lines(verdict: Verdict, untried: Sequence[str]) -> Iterator[str]:
+def _verdict_lines(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
     figures = verdict.figures
     yield {0: "CLEAN", 1: "VIOLATED", 2: "VOID"}[verdict.exit_status]
     yield (
@@ -57,7 +57,7 @@ def _verdict_lines(verdict: Verdict, untried: Sequence[str]) -> Iterator[str]:
     )
     for reason in verdict.void:
         yield f"void: {reason}"
-    for what in untried:
+    for what in ledger.untried:
         yield f"not tried: {what}"
     losses = verdict.losses()
     for broken, count in verdict.by_check().most_common():

@@ -57,7 +57,6 @@ class Run:
         self._figures: dict[str, Any] = {}
         self._done = 0.0
         self._journal = Journal(folder / FAULTS)
-        self.untried: list[str] = []  # faults that cannot be done on this machine
 
     async def go(self) -> None:
         """Do it all. Raises `WorkerError`, and what `cluster` raises where the system does not come up."""
@@ -169,7 +168,7 @@ class Run:
         for disk in disks.values():
             stack.callback(disk.unmount)
             if not disk.mount():
-                self.untried.append("full disks: this machine does not let us mount a tmpfs")
+                self._journal.write({"untried": "full disks: this machine does not let us mount a tmpfs"})
                 return {}
         return disks
 
@@ -178,7 +177,7 @@ class Run:
             return {}
         library = clock.library()
         if library is None:
-            self.untried.append(f"moved clocks: Debian's package {clock.PACKAGE} is not installed")
+            self._journal.write({"untried": f"moved clocks: Debian's package {clock.PACKAGE} is not installed"})
             return {}
         parts = ("writer-1", "archiver-1", "history-1", "edge-1", "edge-2")
         return {part: Clock(library, self._folder, part) for part in parts}

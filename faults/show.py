@@ -14,8 +14,8 @@ from faults.run import Run
 from faults.trial import Trial
 
 
-def do_run(trial: Trial, folder: Path, console: Console) -> list[str]:
-    """Do a run, and return what could not be tried on this machine.
+def do_run(trial: Trial, folder: Path, console: Console) -> None:
+    """Do a run; its ledger is in the folder then.
 
     Raises `WorkerError`, `StartError` and `OSError` where it comes to no end.
     """
@@ -26,9 +26,7 @@ def do_run(trial: Trial, folder: Path, console: Console) -> list[str]:
         TextColumn("{task.fields[figures]}"),
         console=console,
     ) as progress:
-        one = Run(trial, folder, _Display(progress))
-        asyncio.run(_until_done(one))
-    return one.untried
+        asyncio.run(_until_done(Run(trial, folder, _Display(progress))))
 
 
 async def _until_done(one: Run) -> None:

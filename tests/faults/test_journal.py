@@ -70,18 +70,22 @@ def write(folder: Path, ledger: Ledger) -> None:
             journal.write({"fault": asdict(fault)})
         for trouble in ledger.trouble:
             journal.write({"trouble": trouble})
+        for untried in ledger.untried:
+            journal.write({"untried": untried})
 
 
 @pytest.mark.parametrize("defect", [None, lose, hide], ids=["clean", "lost", "missed"])
 def test_a_ledger_that_was_read_again_gets_the_same_verdict(tmp_path, defect):
     ledger = Simulation(Random(7)).run(400)
     ledger.trouble.append("something")
+    ledger.untried.append("something else")
     if defect is not None:
         assert defect in DEFECTS
         assert defect(ledger, Random(7))
     write(tmp_path, ledger)
     again = read_ledger(tmp_path)
     assert again.attempts == ledger.attempts
+    assert again.untried == ledger.untried
     assert set(again.said) >= {ledger.said[place] for life in ledger.lives for place in life.shown}
     assert check(again) == check(ledger)
 
