@@ -17,6 +17,7 @@ RIGHT: Final = 20
 TOP: Final = 60
 PANEL: Final = 230
 GAP: Final = 46
+MOST_NAMED: Final = 40  # faults; of more the names would hide each other
 LOWEST_S: Final = 0.001
 HIGHEST_S: Final = 100.0
 _COLOURS: Final = {
@@ -49,6 +50,7 @@ def draw(ledger: Ledger, timings: Timings) -> str:
     top = TOP
     for title, series in panels:
         parts += [*_faults(ledger, scale, top, PANEL), *_axis(title, top, seconds, scale), *_series(series, scale, top)]
+        parts += _names(ledger, scale, top)
         top += PANEL + GAP
     parts += [*_faults(ledger, scale, top, PANEL // 2), *_rates(timings, seconds, scale, top, PANEL // 2), "</svg>"]
     return "\n".join(parts) + "\n"
@@ -77,6 +79,18 @@ def _faults(ledger: Ledger, scale: float, top: int, height: int) -> list[str]:
             f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{height}" fill="{colour}"'
             f' fill-opacity="{0.7 if width <= 1 else 0.15}"><title>{told}</title></rect>'
         )
+    return parts
+
+
+def _names(ledger: Ledger, scale: float, top: int) -> list[str]:
+    fired = [fault for fault in ledger.faults if fault.fired]
+    if len(fired) > MOST_NAMED:
+        return []
+    parts = []
+    for fault in fired:
+        x = LEFT + (fault.began_ns - ledger.began_ns) / S_TO_NS * scale + 11
+        named = f'x="{x:.1f}" y="{top + 4}" transform="rotate(90 {x - 8:.1f} {top + 4})"'
+        parts.append(f'<text {named} font-size="10" fill="#555555">{escape(f"{fault.kind} {fault.target}")}</text>')
     return parts
 
 

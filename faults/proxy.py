@@ -69,6 +69,7 @@ class Proxy:
 
     def refuse(self) -> None:
         """Reset all connections, and refuse new ones until `heal`."""
+        self.noticed_s = None
         self._close_listener()
         self.cut()
 
