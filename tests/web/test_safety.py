@@ -93,7 +93,7 @@ async def test_a_native_event_source_with_the_cookie_follows_through_reconnects(
             window.heard = [];
             window.opened = 0;
             window.source = new EventSource(`/comments/${video}/stream`);
-            window.source.onopen = () => { window.opened += 1; };
+            window.source.addEventListener("sync", () => { window.opened += 1; });
             window.source.onmessage = ({ data }) => window.heard.push(JSON.parse(data).message);
         }""",
         video,
