@@ -44,6 +44,7 @@ class _Walk:
         self.floor: int | None = None  # it is owed everything above
         self.reached = 0  # its position
         self.excused: list[tuple[int, int]] = []  # ranges that it was told are missing, both ends included
+        self.absent: list[tuple[int, int]] = []  # … and those that passed while it was away and had no position yet
         self.reconnects = 0
         self.phases: list[tuple[int, str]] = []  # from which comment on it was in a replay, or live
         self._life = life
@@ -101,7 +102,7 @@ class _Walk:
                 self._sync(place, step)
                 self.phases.append((place, "live"))
             case Told(event="skipped"):
-                self._excuse(int(step.data["from"]), int(step.data["to"]))
+                self.excused.append((int(step.data["from"]), int(step.data["to"])))
                 self.reached = max(self.reached, step.position or 0)
             case Closed(refused=True):
                 detail = f"{self._life.viewer} was refused: {step.reason}"
@@ -117,17 +118,14 @@ class _Walk:
             if self.floor is None:
                 self.floor = reached
             else:
-                self._excuse(self.reached + 1, reached)
+                self.absent.append((self.reached + 1, reached))
         if not told.data.get("complete", False):
             following = self._numbers[place] - 1 if place < len(self._numbers) else _BEYOND
             first = int(told.data.get("from", (self._asked or 0) + 1))
             last = told.data.get("to")
-            self._excuse(first, int(last) if last is not None else max(reached, following if not told.position else 0))
+            end = max(reached, following if not told.position else 0)
+            self.excused.append((first, int(last) if last is not None else end))
         self.reached = reached
-
-    def _excuse(self, first: int, last: int) -> None:
-        if first <= last:
-            self.excused.append((first, last))
 
 
 def _not_kept(index: Index, life: Life) -> Iterator[Violation]:
@@ -154,8 +152,15 @@ def _count_missing(index: Index, life: Life, walk: _Walk, followed: Followed) ->
     for number in owed:
         if number in walk.seen:
             continue
-        if any(first <= number <= last for first, last in walk.excused):
+        if _is_in(walk.absent, number):
+            followed.owed -= 1
+            continue
+        if _is_in(walk.excused, number):
             followed.told_missing += 1
             continue
         detail = f"{life.viewer} missed it, {walk.how(number)}"
         followed.violations.append(Violation(Check.FOLLOWED, life.video, detail, number, index.where(seen, number)))
+
+
+def _is_in(ranges: list[tuple[int, int]], number: int) -> bool:
+    return any(first <= number <= last for first, last in ranges)

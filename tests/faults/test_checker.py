@@ -69,6 +69,18 @@ def test_a_viewer_without_a_position_is_owed_what_comes_after_its_sync(run):
     assert not found(run.read())
 
 
+def test_a_viewer_that_comes_back_without_a_position_is_not_owed_what_passed_meanwhile(run):
+    viewer = run.viewer(None)
+    run.close(viewer)
+    run.post("while it was away")
+    run.connect(viewer, None)
+    run.show(viewer, run.post("when it was back"))
+    viewer.to_the_end = True
+    verdict = check(run.read())
+    assert not verdict.violations
+    assert (verdict.figures.owed, verdict.figures.told_missing) == (1, 0)
+
+
 def test_a_viewer_that_leaves_is_owed_nothing_after_that(run):
     viewer = run.viewer()
     run.show(viewer, run.post("while it was there"))
