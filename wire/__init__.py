@@ -8,6 +8,7 @@
 | `subjects.py` | names of streams and subjects in NATS |
 | `headers.py` | headers of a stored comment, and its message id |
 | `message.py` | which texts may be said |
+| `text.py` | texts as people see them: what may not be in one, and when two are the same |
 | `comment.py` | the comment: as stored in JetStream, as an SSE event, as JSON in a page |
 | `sse.py` | the event stream: writing it and reading it |
 | `audit.py` | the loss audit: what was acknowledged, and a digest of it |

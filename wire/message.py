@@ -7,6 +7,7 @@ import re
 import orjson
 
 from wire.problem import Refused
+from wire.text import can_be_seen, has_a_pile_of_marks, turns_what_is_outside
 
 MAX_CODE_POINTS = 500
 MAX_BODY_BYTES = 8 * 1024
@@ -20,7 +21,7 @@ _KEY = re.compile(r"[\x20-\x7e]{1,64}", re.ASCII)
 def parse_body(body: bytes) -> str:
     """Return the text of a POST's body, white space at its ends removed.
 
-    Raises `Refused`: `not_json`, `message_missing`, `message_blank`, `message_too_long`, `message_characters`.
+    Raises `Refused`: `not_json`, `message_missing`, and what `check_message` raises.
     """
     try:
         document = orjson.loads(body)
@@ -36,15 +37,19 @@ def parse_body(body: bytes) -> str:
 def check_message(message: str) -> str:
     """Return the text as it is counted and stored: white space at its ends removed, otherwise exactly as sent.
 
-    Raises `Refused`: `message_characters`, `message_blank`, `message_too_long`.
+    Raises `Refused`: `message_characters`, `message_blank`, `message_too_long`, `message_direction`, `message_marks`.
     """
     if _REFUSED.search(message):
         raise Refused("message_characters")
     text = message.strip()
-    if not text:
+    if not can_be_seen(text):
         raise Refused("message_blank")
     if len(text) > MAX_CODE_POINTS:
         raise Refused("message_too_long")
+    if turns_what_is_outside(text):
+        raise Refused("message_direction")
+    if has_a_pile_of_marks(text):
+        raise Refused("message_marks")
     return text
 
 

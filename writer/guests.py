@@ -11,6 +11,7 @@ import orjson
 
 from runtime.tokens import Tokens
 from wire.problem import Refused
+from wire.text import can_be_seen, has_a_pile_of_marks, turns_what_is_outside
 from writer.metrics import GUESTS
 
 GUEST_TTL_S: Final = 12 * 3600
@@ -60,6 +61,8 @@ def parse_name(body: bytes) -> str:
     if not isinstance(name, str):
         raise Refused("bad_name")
     name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME_CHARACTERS or _REFUSED.search(name):
+    if not can_be_seen(name) or len(name) > MAX_NAME_CHARACTERS or _REFUSED.search(name):
+        raise Refused("bad_name")
+    if turns_what_is_outside(name) or has_a_pile_of_marks(name):
         raise Refused("bad_name")
     return name

@@ -1,4 +1,4 @@
-"""The same text again, by the same user on the same video."""
+"""The same text again, by the same user on the same video. Texts that read the same are the same (`wire.text`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import OrderedDict
 from hashlib import blake2b
 from typing import Final
 
+from wire.text import compared
 from writer.rates import S_TO_NS
 
 MAX_TEXTS: Final = 100_000  # remembered at once; beyond that the oldest is forgotten
@@ -62,4 +63,4 @@ class SameMessages:
 
 def _digest(video: str, user_id: str, text: str) -> bytes:
     # A video id holds no line break and a user id no control character, so the three never run together.
-    return blake2b(f"{video}\n{user_id}\n{text}".encode(), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(f"{video}\n{user_id}\n{compared(text)}".encode(), digest_size=_DIGEST_BYTES).digest()

@@ -27,7 +27,7 @@ async def test_naughty_strings_come_back_as_sent_or_are_refused(person, video):
                 accepted[body["commentId"]] = text.strip()
             else:
                 assert answer.status == 400, (text, body)
-                assert body["code"] in {"message_blank", "message_too_long", "message_characters", "not_json"}
+                assert body["code"] == "not_json" or body["code"].startswith("message_"), body
 
     await asyncio.gather(*(send(text) for text in strings))
     assert len(accepted) > 400

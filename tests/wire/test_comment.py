@@ -79,7 +79,7 @@ def test_a_text_is_kept_exactly_but_for_white_space_around_it_or_refused(text):
     except Refused as refused:
         kept, code = None, refused.code
     if kept is None:
-        assert code in {"message_blank", "message_too_long", "message_characters"}
+        assert code.startswith("message_")
         return
     assert kept == text.strip()
     assert 1 <= len(kept) <= MAX_CODE_POINTS

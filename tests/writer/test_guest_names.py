@@ -28,6 +28,9 @@ def test_a_name_comes_back_as_sent(name):
         orjson.dumps({"name": "a\nb"}),
         orjson.dumps({"name": "a\u2028b"}),
         orjson.dumps({"name": "a\x9bb"}),
+        orjson.dumps({"name": "\u200b\u2060"}),
+        orjson.dumps({"name": "\u202eada"}),
+        orjson.dumps({"name": "a" + "\u0301" * 9}),
     ],
 )
 def test_other_names_are_refused(body):

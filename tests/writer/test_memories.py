@@ -48,6 +48,7 @@ def test_the_same_text_by_the_same_user_on_the_same_video_has_to_wait():
     assert said.wait_ns("video", "user", "hello", "id-2", NOW_NS + S_TO_NS) == 29 * S_TO_NS
     assert said.wait_ns("video", "user", "hello", "id-2", NOW_NS + 30 * S_TO_NS) == 0
     assert said.wait_ns("video", "user", "hello!", "id-2", NOW_NS) == 0
+    assert said.wait_ns("video", "user", "HE\u200bLLO", "id-2", NOW_NS) > 0, "it reads the same"
     assert said.wait_ns("video", "other", "hello", "id-2", NOW_NS) == 0
     assert said.wait_ns("other", "user", "hello", "id-2", NOW_NS) == 0
 

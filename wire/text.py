@@ -1,0 +1,100 @@
+"""Texts as people see them: what may not be in one, and when two are the same. Nothing here changes what is stored.
+
+Unicode Standard Annex 9 (bidirectional text), 15 (normalisation), 44 (properties), and Unicode Technical Report 36
+(security). `unicodedata` has no property of its own for what is invisible, so the list stands here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+# A base and the longest pile that a script is written with fit: Tibetan's syllable of all its signs has eight.
+MAX_STACKED_MARKS: Final = 8
+
+# Default_Ignorable_Code_Point (DerivedCoreProperties), and two that draw nothing though they are not in it: the blank
+# braille pattern, and the interlinear annotation marks. As they stand between the brackets of a pattern.
+_INVISIBLE_CHARACTERS: Final = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_EMBEDDING: Final = "\u202a\u202b\u202d\u202e"  # LRE, RLE, LRO, RLO
+_ISOLATE: Final = "\u2066\u2067\u2068"  # LRI, RLI, FSI
+_END_EMBEDDING: Final = "\u202c"  # PDF
+_END_ISOLATE: Final = "\u2069"  # PDI
+_PARAGRAPH: Final = "\n\u2029"  # ends whatever is open (UAX 9, X8), where it is shown as one
+
+
+_INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]+")
+_VISIBLE = re.compile(rf"[^\s{_INVISIBLE_CHARACTERS}]")
+_DIRECTION = re.compile(f"[{_EMBEDDING}{_ISOLATE}{_END_EMBEDDING}{_END_ISOLATE}]")
+
+
+def _marks() -> str:
+    """Return the characters that are drawn onto the one before (categories Mn, Me), as they stand between brackets."""
+    codes = range(0x300, 0x20000)  # the other planes have only invisible ones
+    every = "".join(chr(code) for code in codes if unicodedata.category(chr(code)) in ("Mn", "Me"))
+    return re.escape(_INVISIBLE.sub("", every))
+
+
+# Invisible characters between marks do not part them. Possessive, so that no text makes this look twice.
+_PILE = re.compile(f"(?:[{_marks()}][{_INVISIBLE_CHARACTERS}]*+){{{MAX_STACKED_MARKS + 1}}}")
+
+
+def compared(text: str) -> str:
+    """Return what a text is for comparison alone: two texts that read the same give the same.
+
+    Compatibility forms are one (NFKC: `ﬁ` is `fi`, a full-width A is an A), so are capitals and small letters
+    (`ß` is `ss`); invisible characters are gone, and runs of white space are one space. What looks alike in different
+    alphabets stays different. Calling it again changes nothing. May be longer than the text: NFKC makes up to 18
+    characters of one.
+    """
+    if text.isascii():
+        return " ".join(text.lower().split())
+    # Folding can undo what normalising did, and the other way round (UAX 15, section 14; UTS 46 does it in this order).
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold())
+    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", folded).casefold())
+    return " ".join(folded.split())
+
+
+def can_be_seen(text: str) -> bool:
+    """Whether anything of a text is drawn: white space and invisible characters are not."""
+    return _VISIBLE.search(text) is not None
+
+
+def has_a_pile_of_marks(text: str) -> bool:
+    """Whether more than `MAX_STACKED_MARKS` marks stand on one character, so that they run into the lines around."""
+    return not text.isascii() and _PILE.search(text) is not None
+
+
+def turns_what_is_outside(text: str) -> bool:
+    """Whether a control of direction reaches beyond its line: one is opened and not ended there, or ended unopened.
+
+    Strict about lines, so that it holds whether line feeds are shown as such or as spaces. Marks that are only
+    characters of a direction (LRM, RLM, ALM) reach nowhere.
+    """
+    return (
+        not text.isascii()
+        and _DIRECTION.search(text) is not None
+        and any(not _is_balanced(line) for line in re.split(f"[{_PARAGRAPH}]", text))
+    )
+
+
+def _is_balanced(line: str) -> bool:
+    is_isolate: list[bool] = []  # of what is open, the outermost first
+    for character in _DIRECTION.findall(line):
+        if character in _ISOLATE:
+            is_isolate.append(True)
+        elif character in _EMBEDDING:
+            is_isolate.append(False)
+        elif character == _END_EMBEDDING:
+            if not is_isolate or is_isolate.pop():
+                return False
+        else:
+            # The end of an isolate ends the embeddings in it as well (UAX 9, X6a).
+            if True not in is_isolate:
+                return False
+            while not is_isolate.pop():
+                continue
+    return not is_isolate
