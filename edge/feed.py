@@ -19,6 +19,7 @@ from nats.aio.subscription import Subscription
 from edge.channel import Channel
 from edge.intake import Verdict, given_again, judge
 from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
+from edge.preceding import count_newest
 from edge.replays import Message, Replays
 from runtime.jetstream import stored_message
 from runtime.logs import get_logger
@@ -128,7 +129,10 @@ class Feed:
                 pending_bytes_limit=PENDING_BYTES,
             )
         await self._connection.flush(FLUSH_TIMEOUT_S)
-        return await self._replays.newest(channel.shard, channel.video)
+        newest = await self._replays.newest(channel.shard, channel.video)
+        if self._sampler is not None:
+            await count_newest(self._sampler, self._replays, channel.shard, channel.video, newest)
+        return newest
 
     async def _heard(self, message: Msg) -> None:
         try:

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from edge.channels import OpenVideo
 from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
-from edge.replays import Message, Replays
+from edge.preceding import count_preceding
+from edge.replays import Message, Part, Replays
 from edge.viewer import HIGH_WATER_BYTES, Viewer
 from runtime.jetstream import StoreError
 from wire import sse
@@ -44,6 +45,8 @@ class _Replay:
     """How a viewer's replay went so far."""
 
     resumed: bool
+    sampler: Sampler | None = None  # None: everything is shown
+    sampled_to: int = -1  # the number up to which the sampler knows what it must
     complete: bool = True
     replayed: int = 0
     last_sent: int | None = None  # the last number that the viewer has had as an event's id
@@ -92,8 +95,7 @@ class Joining:
     async def join(self, viewer: Viewer, video: OpenVideo, position: Position) -> None:
         """Join a viewer, as soon as that can be done."""
         await video.feed.opened()
-        replay = _Replay(resumed=True)
-        sampler = self._make_sampler()
+        replay = _Replay(resumed=True, sampler=self._make_sampler())
         number = position.number
         if number is not None and number > video.feed.newest:
             number = await self._check_position(video, number)
@@ -104,7 +106,7 @@ class Joining:
                 _finish(viewer, video, number, replay)
                 return
             try:
-                number = await self._replay(viewer, video, number, sampler, replay)
+                number = await self._replay(viewer, video, number, replay)
             except StoreError:
                 await asyncio.sleep(RETRY_S)
         if number is None:
@@ -126,9 +128,7 @@ class Joining:
         await feed.opened()
         return number
 
-    async def _replay(
-        self, viewer: Viewer, video: OpenVideo, number: int, sampler: Sampler | None, replay: _Replay
-    ) -> int:
+    async def _replay(self, viewer: Viewer, video: OpenVideo, number: int, replay: _Replay) -> int:
         """Write to the viewer what lies between its position and the ring, and return how far that went.
 
         A piece is read when the one before it has been written, so that a viewer that does not read holds one piece of
@@ -142,22 +142,33 @@ class Joining:
                 try:
                     async with self._slots:
                         part = await anext(parts)
+                        await self._prepare(replay, video, number, part)
                 except StoreError:
                     if number == begin:
                         raise
                     break
                 if part.missing is not None:
                     replay.misses(*part.missing)
-                await _send(viewer, part.messages, sampler, replay)
+                await _send(viewer, part.messages, replay)
                 number = part.upto
         return number
 
+    async def _prepare(self, replay: _Replay, video: OpenVideo, number: int, part: Part) -> None:
+        """Have the sampler know what came before a piece of a replay, so that the sample is what was shown live."""
+        if replay.sampler is None or not part.messages:
+            return
+        if replay.sampled_to != number or part.missing is not None:
+            channel, first = video.channel, part.messages[0]
+            shard, name = channel.shard, channel.video
+            await count_preceding(replay.sampler, self._replays, shard, name, first.number - 1, first.posted_ms)
+        replay.sampled_to = part.upto
 
-async def _send(viewer: Viewer, messages: Sequence[Message], sampler: Sampler | None, replay: _Replay) -> None:
+
+async def _send(viewer: Viewer, messages: Sequence[Message], replay: _Replay) -> None:
     """Write a replay to a viewer, no faster than it reads: the sample that it would have been shown live."""
     piece = bytearray()
     for message in messages:
-        author = None if sampler is None else message.hidden_author(sampler)
+        author = None if replay.sampler is None else message.hidden_author(replay.sampler)
         frame = message.frame() if author is None or viewer.cares_for(author) else b""
         if not frame:
             continue

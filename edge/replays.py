@@ -24,7 +24,7 @@ from edge.metrics import REPLAYS
 from runtime.jetstream import Reader, StoreAwayError
 from runtime.logs import get_logger
 from wire import subjects
-from wire.comment import COMMENT_KIND, encode_payload, ordinary_author
+from wire.comment import COMMENT_KIND, encode_payload
 from wire.number import MAX_NUMBER
 from wire.sampling import Sampler
 
@@ -56,9 +56,7 @@ class Message:
 
     def hidden_author(self, sampler: Sampler) -> str | None:
         """Count the message, and return its author when it is left out of the sample; None when it is shown to all."""
-        if self.kind is not None or sampler.shows(self.number, self.posted_ms):
-            return None
-        return ordinary_author(self.payload)
+        return sampler.hidden_author(self.number, self.kind, self.posted_ms, self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +173,44 @@ class Replays:
         if missing is not None and not messages:
             raise HistoryAwayError("the stream keeps nothing of the video")
         return messages
+
+    async def stored_at(self, shard: int, video: str, number: int) -> int | None:
+        """Return when a message was stored, in milliseconds; None where the stream does not hold it.
+
+        Raises `StoreError`.
+        """
+        batch, _ = await self._reader.after(shard, video, number - 1, 1)
+        return batch[0].posted_ms if batch and batch[0].number == number else None
+
+    async def times(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> list[int]:
+        """Return when the messages up to a number were stored, oldest first, of those that were at `since_ms` or later.
+
+        At most about `limit` of them, and fewer where history, which has what was trimmed, is away.
+        Raises `StoreError`.
+        """
+        times: list[int] = []
+        batch, pending = await self._reader.since(shard, video, since_ms, READ_BATCH)
+        while batch:
+            times += [one.posted_ms for one in batch if one.number <= upto]
+            if not pending or batch[-1].number >= upto or len(times) >= limit:
+                break
+            batch, pending = await self._reader.after(shard, video, batch[-1].number, READ_BATCH)
+        state = await self._reader.state(shard)
+        if state.first_ms is not None and state.first_ms < since_ms:
+            return times
+        try:
+            return await self._archived_times(shard, video, min(upto, state.first - 1), since_ms, limit) + times
+        except HistoryAwayError:
+            return times
+
+    async def _archived_times(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> list[int]:
+        times: list[int] = []
+        page = await self._ask_history(shard, video, 0, upto, HISTORY_PAGE)
+        while True:
+            times[:0] = [one.posted_ms for one in page.messages if one.posted_ms >= since_ms]
+            if not page.more or not page.messages or page.messages[0].posted_ms < since_ms or len(times) >= limit:
+                return times
+            page = await self._ask_history(shard, video, 0, page.messages[0].number - 1, HISTORY_PAGE)
 
     async def _read(self, shard: int, video: str, after: int, upto: int) -> tuple[list[Message], int, int]:
         """Return the stream's next messages, the number up to which they are all, and how many come after them.

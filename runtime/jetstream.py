@@ -12,6 +12,7 @@ import random
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -111,11 +112,15 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """What a stream holds. Empty: `first` is the next number and `last` the one before it."""
+    """What a stream holds. Empty: `first` is the next number and `last` the one before it.
+
+    `first_ms` is when the first message was stored, None where there is none or it was not asked for.
+    """
 
     first: int
     last: int
     held_bytes: int = 0
+    first_ms: int | None = None
 
 
 async def connect(
@@ -284,11 +289,11 @@ class Reader:
         request = {"seq": number + 1, "batch": limit, "next_by_subj": subjects.comments(shard, video)}
         return await self._direct_get(shard, request)
 
-    async def since(self, shard: int, time_rfc3339: str) -> Stored | None:
-        """Return the shard's oldest message that was stored at or after a time, None if there is none."""
-        request = {"start_time": time_rfc3339, "batch": 1, "next_by_subj": subjects.comments(shard, "*")}
-        messages, _ = await self._direct_get(shard, request)
-        return messages[0] if messages else None
+    async def since(self, shard: int, video: str, since_ms: int, limit: int) -> tuple[list[Stored], int]:
+        """Return up to `limit` messages that were stored at a time or later; otherwise as `after`."""
+        start = datetime.fromtimestamp(since_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        request = {"start_time": start, "batch": limit, "next_by_subj": subjects.comments(shard, video)}
+        return await self._direct_get(shard, request)
 
     async def newest_of(self, shard: int, videos: Sequence[str], above: int = 0) -> dict[str, Stored]:
         """Return the newest message of each of up to `MULTI_LAST_MAX` videos that has one above a number in the stream.
@@ -341,7 +346,8 @@ class Reader:
         if "error" in answer:
             raise _error(answer["error"])
         state = answer["state"]
-        return StreamState(state["first_seq"], state["last_seq"], state["bytes"])
+        first_ms = posted_ms(state["first_ts"]) if state["messages"] else None
+        return StreamState(state["first_seq"], state["last_seq"], state["bytes"], first_ms)
 
     async def deleted(self, shard: int) -> set[int]:
         """Return the numbers that were deleted from the middle of a shard's stream."""

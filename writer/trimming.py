@@ -7,7 +7,6 @@ that a Postgres that falls back by less than that (a restore, a failover to a la
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import Final
 
 from nats.aio.client import Client
@@ -80,10 +79,9 @@ class Trimmer:
         0 where that is not known: a replica that lags may not have seen the younger ones yet.
         """
         cutoff_s = time.time() - self._keep_s
-        since = datetime.fromtimestamp(cutoff_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        oldest = await self._reader.since(self._shard, since)
-        if oldest is not None:
-            return min(through, oldest.number)
+        younger, _ = await self._reader.since(self._shard, "*", int(cutoff_s * 1000), 1)
+        if younger:
+            return min(through, younger[0].number)
         newest_archived, _ = await self._reader.after(self._shard, "*", through - 1, 1)
         if newest_archived and newest_archived[0].number == through and newest_archived[0].posted_ms < cutoff_s * 1000:
             return through

@@ -45,6 +45,9 @@ class Shard:
         self.most_rows = max(self.most_rows, min(limit, len(found)))
         return [_stored(one) for one in found[:limit]], max(0, len(found) - limit)
 
+    async def since(self, shard: int, video: str, since_ms: int, limit: int) -> tuple[list[Stored], int]:
+        return await self.after(shard, video, since_ms - POSTED_MS - 1, limit)
+
     async def following(self, shard: int, video: str, number: int) -> int | None:
         self._ask()
         return next((one for one in self.numbers if one > number and one >= self.first), None)
@@ -56,7 +59,7 @@ class Shard:
     async def state(self, shard: int) -> StreamState:
         self._ask()
         last = max(self.numbers, default=0)
-        return StreamState(self.first, max(last, self.first - 1))
+        return StreamState(self.first, max(last, self.first - 1), first_ms=POSTED_MS + self.first)
 
     # As a connection to NATS on which history answers.
 

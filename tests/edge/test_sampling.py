@@ -81,3 +81,30 @@ async def test_a_replay_is_the_sample_that_was_shown_live_and_reaches_the_same_p
         assert int(again.last_id) == numbers[-1], "the position moves past what was not shown"
         [sync] = named(again, "sync")
         assert sync.json() == {"resumed": True, "replayed": len(live.numbers), "complete": True}
+
+
+async def test_an_edge_that_opens_a_hot_video_shows_what_the_others_show_from_the_first_comment_on(
+    edges, store, video, viewers
+):
+    early = await viewers.watch(edges[0], video)
+    before = await store.post_many(video, COUNT, user="crowd")
+    await early.until(lambda: sum(event.json()["of"] for event in named(early, "sampled")) == COUNT)
+    late = await viewers.watch(edges[1], video)  # its edge hears of the video for the first time
+    host = await store.post(video, user="host", role="host")
+    numbers = [*await store.post_many(video, COUNT, user="crowd"), await store.post(video, user="host", role="host")]
+    for stream in (early, late):
+        await stream.until(lambda stream=stream: numbers[-1] in stream.numbers)
+    assert late.numbers == [number for number in early.numbers if number >= host]
+    assert len(late.numbers) < COUNT / 2
+    assert before[-1] < host
+
+
+async def test_a_replay_that_begins_in_the_middle_of_a_hot_time_is_the_sample_from_its_first_comment_on(
+    edges, store, video, viewers
+):
+    live = await viewers.watch(edges[0], video)
+    numbers = await store.post_many(video, COUNT, user="crowd")
+    await live.until(lambda: sum(event.json()["of"] for event in named(live, "sampled")) == COUNT)
+    middle = numbers[COUNT // 2]
+    again = await viewers.watch(edges[1], video, middle)
+    assert again.numbers == [number for number in live.numbers if number > middle]
