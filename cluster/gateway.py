@@ -14,7 +14,7 @@ import aiohttp
 from cluster import binaries, probe
 from cluster.child import Program
 from cluster.ports import LOOPBACK
-from livecomments import assets
+from runtime import assets
 
 MAX_CONNECTIONS: Final = 9_900
 FILES_A_CONNECTION: Final = 2  # the client's and the server's

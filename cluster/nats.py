@@ -15,7 +15,7 @@ import aiohttp
 from cluster import binaries, passwords, probe
 from cluster.child import Child, Program
 from cluster.ports import LOOPBACK
-from livecomments import assets
+from runtime import assets
 
 USER: Final = "livecomments"
 START_LIMIT_S: Final = 60.0  # it reads its streams first

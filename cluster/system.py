@@ -18,8 +18,7 @@ from cluster.child import Child, Program
 from cluster.data_folder import DataFolder
 from cluster.parts import Part
 from cluster.plan import Plan
-from livecomments import assets
-from runtime import jetstream, streams
+from runtime import assets, jetstream, streams
 from runtime import postgres as database
 
 MAX_FILES: Final = 65_536  # a process here wants; an edge has a file for each viewer

@@ -44,7 +44,7 @@ class Shortage:
             self.found(shard, newest, 0)
 
     def found(self, shard: int, known: int, again: int) -> None:
-        """Say that a stream was found short, not too often."""
+        """Say that a stream was found short, not too often. `again`: a number that it gave twice, 0 for none."""
         self._marks.reach(shard, known)
         now = self._loop.time()
         if now - self._said_at[shard] < SAY_AGAIN_S:
@@ -55,6 +55,6 @@ class Shortage:
             "the stream was found short: its viewers have more than it holds", shard=shard, known=known, again=again
         )
         # Not `again`: what it was given to may have been acknowledged by a writer that did not know better.
-        task = self._loop.create_task(self._marks.claim(shard, Claim(known)))
+        task = self._loop.create_task(self._marks.claim(shard, Claim(known, certain=again > 0)))
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)

@@ -7,7 +7,9 @@ every observer's view must be a part of it, and it must agree with real time.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from statistics import median
 from typing import Final
 
 from faults.following import follow
@@ -19,6 +21,7 @@ from faults.paging import check_pages
 from faults.verdict import Check, Figures, Verdict, Violation
 
 NOTICED_WITHIN_S: Final = 10.0
+S_TO_NS: Final = 1_000_000_000
 
 
 def check(ledger: Ledger) -> Verdict:
@@ -40,6 +43,7 @@ def check(ledger: Ledger) -> Verdict:
     figures = Figures(
         attempts=len(ledger.attempts),
         acknowledged=fates.count(Fate.ACKNOWLEDGED),
+        begun_per_s=_begun_per_s(index),
         refused=fates.count(Fate.REFUSED),
         unknown=fates.count(Fate.UNKNOWN),
         unknown_kept=sum(intent.fate is Fate.UNKNOWN and bool(intent.kept) for intent in index.intents),
@@ -53,6 +57,13 @@ def check(ledger: Ledger) -> Verdict:
         faults=sum(fault.fired for fault in ledger.faults),
     )
     return Verdict(figures, violations, list(_void(ledger, figures)))
+
+
+def _begun_per_s(index: Index) -> int:
+    """Return how many comments were begun in the median second, those included in which there was none."""
+    seconds = Counter(min(one.began_ns for one in intent.attempts) // S_TO_NS for intent in index.intents)
+    whole = range(min(seconds) + 1, max(seconds)) if seconds else range(0)
+    return int(median(seconds[second] for second in whole)) if whole else 0
 
 
 def _check_noticed(ledger: Ledger) -> Iterator[Violation]:
@@ -69,6 +80,7 @@ def _void(ledger: Ledger, figures: Figures) -> Iterator[str]:
         ("faults fired", figures.faults, needs.faults),
         ("comments acknowledged", figures.acknowledged, needs.acknowledged),
         ("reconnects", figures.reconnects, needs.reconnects),
+        ("comments begun in the median second", figures.begun_per_s, needs.begun_per_s),
         ("viewers that followed to the end", figures.followed_to_the_end, needs.followed_to_the_end),
     ):
         if there < needed:

@@ -168,6 +168,7 @@ class Needs:
     acknowledged: int = 1
     reconnects: int = 1
     followed_to_the_end: int = 1
+    begun_per_s: int = 0  # comments, in the median second
     told_missing_share: float = 0.1  # of what viewers are owed; more than that, and being told excuses everything
 
 

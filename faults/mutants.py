@@ -43,7 +43,7 @@ MUTANTS: Final = (
             Patch(
                 "writer/batcher.py",
                 "            _maybe_stored([entry])\n            return False\n",
-                "            guess = self._known_number() + 1\n"
+                "            guess = self.continuity.known + 1\n"
                 "            self._waiting.resolve(entry, Kept(guess, self._watch.covered(self._shard, 0)))\n"
                 "            return True\n",
             ),
@@ -51,7 +51,7 @@ MUTANTS: Final = (
                 "writer/batcher.py",
                 "        except StoreAwayError:\n            raise\n",
                 "        except StoreAwayError:\n"
-                "            guess = self._known_number() + 1\n"
+                "            guess = self.continuity.known + 1\n"
                 "            acks = [Ack(guess + place, duplicate=False) for place in range(len(entries))]\n",
             ),
         ),

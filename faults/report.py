@@ -47,7 +47,8 @@ def _verdict_lines(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
     figures = verdict.figures
     yield {0: "CLEAN", 1: "VIOLATED", 2: "VOID"}[verdict.exit_status]
     yield (
-        f"{figures.faults} faults; {figures.attempts} attempts: {figures.acknowledged} comments acknowledged,"
+        f"{figures.faults} faults; {figures.begun_per_s} comments begun in the median second;"
+        f" {figures.attempts} attempts: {figures.acknowledged} comments acknowledged,"
         f" {figures.refused} refused, {figures.unknown} unknown ({figures.unknown_kept} of them kept);"
         f" {figures.kept} kept"
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from faults.ledger import Needs
 from faults.schedule import Fault, Targets, fixed_schedule, long_schedule, short_schedule
+
+ABOVE: Final = 1.04  # of the rate that is asked for: seconds differ
+AT_ONCE: Final = 6_000  # comments under way: what comes in ten seconds without an answer is begun all the same
 
 Schedule = Callable[[Random, Targets], Sequence[Fault]]
 
@@ -85,8 +88,10 @@ def long_trial(seed: int, minutes: float, rate: float, viewers: int) -> Trial:
             acknowledged=int(seconds * rate / 4),
             reconnects=viewers,
             followed_to_the_end=viewers // 2,
+            begun_per_s=int(rate),
         ),
-        rate=rate,
+        rate=rate * ABOVE,
+        at_once=AT_ONCE,
         followers=viewers * 3 // 4,
         passers=viewers // 4,
         clocks=True,

@@ -62,6 +62,7 @@ class Figures:
 
     attempts: int = 0
     acknowledged: int = 0  # comments, whatever the number of their attempts
+    begun_per_s: int = 0  # comments, in the median second: repeats of one do not count
     refused: int = 0
     unknown: int = 0
     unknown_kept: int = 0

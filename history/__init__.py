@@ -9,6 +9,7 @@
 | `page_body.py` | a page: its JSON, its cursor, its ETag |
 | `replays.py` | answers to edges, over NATS |
 | `archive.py`, `archive.sql` | reading from Postgres, quickly or not at all |
+| `windows.py` | in which blocks a page is looked for first |
 | `row.py` | a row that was read |
 | `web.py` | the page at `/` and its files |
 | `status.py` | what the operator's page shows: `/status.json` |

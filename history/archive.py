@@ -13,6 +13,7 @@ import asyncpg
 
 from history.metrics import ARCHIVE_AWAY, READ_SECONDS
 from history.row import Row
+from history.windows import windows
 from runtime import postgres
 from runtime.logs import get_logger
 from runtime.postgres import ArchiveAwayError
@@ -67,15 +68,23 @@ class Archive:
         check_born_with(rows[0][0] if rows else None, self._settings)
         self.reached = True
 
-    async def page(self, shard: int, video: str, wanted: PageRequest) -> Sequence[Row]:
-        """Return the rows of a page, and one more where there is more."""
+    async def page(self, shard: int, video: str, wanted: PageRequest, newest: int = 0) -> Sequence[Row]:
+        """Return the rows of a page, and one more where there is more.
+
+        `newest` is a number of the shard's newest block, 0 where that is not known.
+        """
         self._must_be_checked()
         after, before = 0, MAX_NUMBER + 1
         if wanted.at_ms is not None:
             after, before = await self._at(shard, video, wanted.at_ms, wanted.sort)
         elif wanted.cursor is not None:
             after, before = (wanted.cursor, before) if wanted.sort == "asc" else (after, wanted.cursor)
-        return await self._read(f"page_{wanted.sort}", shard, video, after, before, wanted.limit + 1)
+        rows: list[Row] = []
+        for low, high in windows(after, before, wanted.sort, newest):
+            rows += await self._read(f"page_{wanted.sort}", shard, video, low, high, wanted.limit + 1 - len(rows))
+            if len(rows) > wanted.limit:
+                break
+        return rows
 
     async def replay(self, shard: int, video: str, after: int, upto: int, limit: int) -> Sequence[Row]:
         """Return the newest `limit` messages with `after` < number <= `upto`, newest first, each with `through`.

@@ -83,7 +83,7 @@ class Pages:
             with contextlib.suppress(Refused):
                 return await self._read_without_postgres(shard, video, wanted.limit)
         try:
-            rows = await self._archive.page(shard, video, wanted)
+            rows = await self._archive.page(shard, video, wanted, self._through[shard])
         except ArchiveAwayError:
             if not is_newest or not self._archive.reached:
                 raise Refused("unavailable") from None

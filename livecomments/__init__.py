@@ -6,7 +6,6 @@
 | `commands/` | one file for each command |
 | `options.py` | options that several commands share |
 | `durations.py` | lengths of time on the command line |
-| `assets.py` | where the page, the migrations and the configurations are |
 | `cluster_here.py` | the cluster of the data directory: where it answers, and what signs its tokens |
 | `client.py` | a client of the HTTP interface: posts, pages, streams |
 | `backoff.py` | how long a client waits before it tries again |

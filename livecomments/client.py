@@ -159,8 +159,12 @@ class Client:
     async def history(
         self, video: str, token: str | None, *, sort: str = "asc", cursor: str | None = None
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the comments of a video out of history, page by page, from `cursor` on. Raises as `page` does."""
+        """Yield the comments of a video out of history, page by page, from `cursor` on.
+
+        Raises as `page` does, and `UnreachableError` for pages that go round in circles.
+        """
         while True:
+            before = cursor
             query: dict[str, str | int] = {"limit": MAX_LIMIT, "sort": sort}
             if cursor is not None:
                 query["cursor"] = cursor
@@ -170,6 +174,9 @@ class Client:
             cursor = page["nextCursor"]
             if cursor is None:
                 return
+            ahead = 1 if sort == "asc" else -1
+            if before is not None and (int(cursor) - int(before)) * ahead <= 0:
+                raise UnreachableError(f"{self.url}: the page after {before} ends at {cursor}, which is not beyond it")
 
     async def follow(
         self, video: str, token: Callable[[], str | None], position: str = ""

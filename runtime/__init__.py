@@ -10,6 +10,7 @@
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |
 | `marks.py` | high-water marks: how far each shard's numbers went |
 | `postgres.py` | Postgres: a pool and a single connection, every option explicit |
+| `assets.py` | where the page, the migrations and the configurations are |
 | `queries.py` | SQL in named, described blocks of `.sql` files |
 | `cancelling.py` | ending a task that lives in a loop |
 | `logs.py` | structured logs without tokens or texts |

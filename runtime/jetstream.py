@@ -202,6 +202,11 @@ def _give_up_waiting(connection: Client) -> None:
         give_up()
 
 
+def times_reconnected(connection: Client) -> int:
+    """Return how often a connection was made anew: what is the same as before was said on the same one."""
+    return connection.stats["reconnects"]
+
+
 async def close(connection: Client) -> None:
     """Close a connection, whatever state it is in."""
     with contextlib.suppress(Exception):
@@ -219,6 +224,18 @@ async def api(connection: Client, call: str, request: dict[str, Any] | None = No
     reply = await _request(connection, f"$JS.API.{call}", body)
     answer: dict[str, Any] = orjson.loads(reply.data)
     return answer
+
+
+async def message_at(connection: Client, shard: int, number: int) -> Stored | None:
+    """Return the message that a shard's stream holds under a number, None where it holds none. Raises `StoreError`."""
+    request = orjson.dumps({"seq": number})
+    reply = await _request(connection, f"$JS.API.DIRECT.GET.{subjects.stream_name(shard)}", request)
+    status = (reply.headers or {}).get("Status")
+    if status is None:
+        return stored_message(reply)
+    if status == "404":
+        return None
+    raise StoreAwayError(f"shard {shard}: {status} in a Direct Get")
 
 
 class Publisher:

@@ -17,7 +17,7 @@ import orjson
 
 from wire.number import MAX_NUMBER
 
-MAX_NUMBERS: Final = 30_000  # in one report, and in at most `MAX_VIDEOS`: its message stays below 1 MB
+MAX_NUMBERS: Final = 30_000  # in one report, and in at most `MAX_VIDEOS`: its message stays below NATS's 1 MB
 MAX_VIDEOS: Final = 3_000
 _MASK: Final = 2**64 - 1
 

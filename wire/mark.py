@@ -14,21 +14,29 @@ _MAX_DIGITS: Final = len(str(MAX_NUMBER))
 class Claim:
     """Somebody found a shard's stream short, though `known` had been given.
 
-    `again` is a number that the stream then gave a second time, and was refused; 0 where it came to none.
+    `again` is a number that the stream then gave a second time, and was refused; 0 where it came to none. Without it,
+    and unless it is `certain`, the stream has only been seen to end below `known`: whoever is to do something about it
+    looks for himself, since a replica that lags, or a new leader, may have shown less than there is.
     """
 
     known: int
     again: int = 0
+    certain: bool = False
+
+    def merged(self, other: Claim) -> Claim:
+        """Return what both say together."""
+        again = min((one.again for one in (self, other) if one.again), default=0)
+        return Claim(max(self.known, other.known), again, self.certain or other.certain)
 
     def encode(self) -> bytes:
         """Return it as it is said on `short.S`."""
-        return b"%d %d" % (self.known, self.again)
+        return b"%d %d %d" % (self.known, self.again, self.certain)
 
     @classmethod
     def decode(cls, data: bytes) -> Claim:
         """Return what was said. Raises `ValueError`."""
-        known, _, again = data.partition(b" ")
-        return cls(decode_number(known), decode_number(again))
+        known, again, certain = data.split(b" ")
+        return cls(decode_number(known), decode_number(again), bool(decode_number(certain)))
 
 
 def decode_number(data: bytes) -> int:

@@ -12,6 +12,7 @@ import re
 from wire.problem import Refused
 
 MAX_NUMBER = 2**53 - 1
+BLOCK_BITS = 22  # a block of the archive holds 2^22 numbers; `ensure_block` in migrations/ says the same
 
 _DIGITS = re.compile(r"[0-9]{1,16}", re.ASCII)
 _ALL_DIGITS = re.compile(r"[0-9]+", re.ASCII)

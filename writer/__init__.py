@@ -17,7 +17,8 @@ In the order of a comment's way:
 | `store_health.py` | whether a shard's stream answers, and since when it does not |
 | `archive_watch.py` | how far each shard is in Postgres |
 | `stream_continuity.py` | whether a shard's stream still gives new numbers |
-| `before_lift.py` | whether a number from before a lift is still a comment's own |
+| `judging.py` | whether a number that JetStream gave may be passed on |
+| `asking_history.py` | what a number stands for, where JetStream's word alone does not say |
 | `audit_log.py` | what was acknowledged, reported for the loss audit |
 | `guests.py` | a token for anybody who names himself |
 | `metrics.py` | what a writer counts beside a comment's milestones |
@@ -25,7 +26,7 @@ In the order of a comment's way:
 | `archiver.py` | one shard's way from JetStream into Postgres, whatever happens around it |
 | `rows.py` | a row of the table, made of a message |
 | `lifting.py` | a stream found short: the shard goes on above every number that was ever given |
-| `continuity.py` | whether a number was skipped, and why |
+| `holes.py` | whether a number was skipped, and why |
 | `archive.py`, `archive.sql` | one shard in Postgres: whose turn it is, how far it is, storing more |
 | `setting_aside.py` | what Postgres cannot hold |
 | `archive_audit.py` | whether everything acknowledged is in Postgres |

@@ -64,7 +64,8 @@ class Writer:
         for shard in range(settings.shards):
             batcher = Batcher(shard, connection, publisher, watch, marks, known, settings.hold_s, log.note)
             self.batchers.append(batcher)
-        await self._check_streams()
+        # Where that has no answer, the batchers look again before they send anything.
+        await asyncio.gather(*(batcher.continuity.check() for batcher in self.batchers))
         self._tasks.append(asyncio.create_task(log.run(), name="audit"))
         for shard, batcher in enumerate(self.batchers):
             self._tasks.append(asyncio.create_task(batcher.run(), name=f"batcher-{shard}"))
@@ -89,8 +90,8 @@ class Writer:
         return None
 
     async def _check_streams(self) -> None:
-        """See that no stream was replaced by an older copy, before anything is acknowledged."""
-        await asyncio.gather(*(batcher.continuity.check() for batcher in self.batchers))
+        for batcher in self.batchers:
+            batcher.continuity.check_soon()
 
     def _found_short(self, shard: int, claim: Claim) -> None:
         if shard < len(self.batchers):

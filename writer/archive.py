@@ -12,12 +12,13 @@ from runtime.cancelling import end_if_cancelled
 from runtime.queries import load_queries
 from runtime.settings import Settings
 from runtime.streams import check_born_with
+from wire.number import BLOCK_BITS
 from writer.rows import Row
 
 LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
 LOCK_TIMEOUT_S: Final = 5
 STATEMENT_S: Final = 6  # with the second between looks and two to close it, a silent Postgres is noticed within 10 s
-BLOCK_BITS: Final = 22  # a block holds 2^22 numbers; `ensure_block` in migrations/ says the same
+STORE_ATTEMPTS: Final = 2  # of a batch: the second with all its blocks made anew
 
 _QUERIES: Final = load_queries("writer", "archive.sql")
 
@@ -122,18 +123,18 @@ class Archive:
 
         Raises `PositionMovedError` and `RowRefusedError`; then nothing was stored.
         """
-        await self._ensure_blocks(rows)
-        try:
-            return await self._store(rows, old, new)
-        except asyncpg.CheckViolationError as error:
-            if error.constraint_name is not None:
-                raise RowRefusedError(type(error).__name__) from error
-            # There is no block for a number: the one we know of was dropped, or a restore took it away.
-            self._blocks.clear()
-        except _REFUSALS as error:
-            raise RowRefusedError(type(error).__name__) from error
-        await self._ensure_blocks(rows)
-        return await self._store(rows, old, new)
+        for attempt in range(STORE_ATTEMPTS):
+            await self._ensure_blocks(rows)
+            try:
+                return await self._store(rows, old, new)
+            except _REFUSALS as error:
+                # A violated constraint without a name: there is no block for a number. The one that we know of was
+                # dropped, or a restore took it away.
+                no_block = isinstance(error, asyncpg.CheckViolationError) and error.constraint_name is None
+                if not no_block or attempt == STORE_ATTEMPTS - 1:
+                    raise RowRefusedError(type(error).__name__) from error
+                self._blocks.clear()
+        raise AssertionError
 
     async def _store(self, rows: Sequence[Row], old: int, new: int) -> int:
         done = await self._session.fetchrow(

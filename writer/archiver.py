@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import random
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,10 +31,10 @@ from runtime.metrics import ARCHIVED
 from runtime.settings import Settings, SettingsError
 from wire import subjects
 from wire.mark import Claim
-from writer import continuity
 from writer.archive import Archive, PositionMovedError, RowRefusedError
 from writer.archive_audit import ArchiveAudit
 from writer.archiver_metrics import HELD, LOST, SET_ASIDE, STOPPED, THROUGH
+from writer.holes import Hole, holes, lost, unexplained
 from writer.lifting import Lift, agrees
 from writer.rows import row_of
 from writer.setting_aside import set_aside
@@ -44,6 +45,7 @@ POLL_S: Final = 1.0  # how long a lost `stored.S` goes unnoticed; also how often
 BACK_OFF_S: Final = (0.1, 2.0)  # before the first and, doubled each time, the later attempts at a session
 LONG_SESSION_S: Final = 10.0  # a session that lasted so long was a good one: the next attempt comes at once
 NATS_AWAY_S: Final = 10.0  # after so long without NATS the turn goes to an archiver that may have it
+LOOK_AGAIN_S: Final = 0.5  # before a stream's end is believed that lies below what is known
 MAX_SET_ASIDE_IN_A_ROW: Final = 100  # more means that the fault is not in the messages, and nothing more is set aside
 
 _log = get_logger("archiver")
@@ -92,8 +94,7 @@ class ShardArchiver:
 
     def claimed(self, claim: Claim) -> None:
         """Somebody found the stream short."""
-        again = min((one.again for one in (claim, self._claim) if one is not None and one.again), default=0)
-        self._claim = Claim(max(claim.known, self._claim.known if self._claim is not None else 0), again)
+        self._claim = claim if self._claim is None else claim.merged(self._claim)
         self._unchecked = True
         self._woken.set()
 
@@ -108,14 +109,14 @@ class ShardArchiver:
                     self.connected = True
                     await self._session(archive)
             except (*postgres.AWAY, asyncpg.PostgresError) as error:
-                _log.warning("Postgres", shard=self.shard, error=f"{type(error).__name__}: {error}")
+                _log.warning("Postgres", shard=self.shard, error=_told(error))
             except (SettingsError, StoreError) as error:
                 _log.warning("cannot archive", shard=self.shard, error=str(error))
             except (SkippedError, RefusesAllError) as error:
                 STOPPED.labels(self.shard).set(1)
                 _log.error("cannot archive; the shard is stopped", shard=self.shard, error=str(error))
-            except Exception:  # noqa: BLE001  whatever it was: a session begins anew, and checks everything anew
-                _log.exception("cannot archive", shard=self.shard)
+            except Exception as error:  # noqa: BLE001  whatever it was: a session begins anew, and checks all anew
+                _log.error("cannot archive", shard=self.shard, error=type(error).__name__, at=_where(error))
             finally:
                 self.connected = False
                 self._hold(held=False)
@@ -168,7 +169,7 @@ class ShardArchiver:
         if not messages:
             STOPPED.labels(self.shard).set(0)
             return True
-        skipped = continuity.holes(through, [message.number for message in messages])
+        skipped = holes(through, [message.number for message in messages])
         first = await self._account_for(skipped) if skipped else 0
         await self._store(archive, messages)
         self._count_lost(skipped, first)
@@ -205,16 +206,19 @@ class ShardArchiver:
         and whatever it gave them to would never come to Postgres.
         """
         self.through = through = await self._position(archive)
+        claim = self._claim
         known = max(through, self._marks.of(self.shard))  # before the stream is asked: it grows meanwhile
         state = await self._reader.state(self.shard)
-        claim = self._claim
         if await archive.lift() is None:
-            if claim is not None and claim.known >= state.first:
+            if claim is not None and claim.certain and claim.known >= state.first:
                 pass
-            elif state.last < known or not await agrees(archive, self._reader, through):
+            elif await self._ends_below(known) or not await agrees(archive, self._reader, through):
                 claim = Claim(known)
             else:
-                self._claim, self._unchecked = None, False
+                if claim is not None and claim.known >= state.first:
+                    _log.warning("the stream is not short: it reaches what is known", shard=self.shard, known=known)
+                if self._claim is claim:  # else more was said meanwhile
+                    self._claim, self._unchecked = None, False
                 return
         STOPPED.labels(self.shard).set(1)
         _log.error(
@@ -231,16 +235,23 @@ class ShardArchiver:
         STOPPED.labels(self.shard).set(0)
         await self._announce()
 
+    async def _ends_below(self, known: int) -> bool:
+        """Return whether the stream ends below a number that is known; looked at twice, as a new leader may be late."""
+        if (await self._reader.state(self.shard)).last >= known:
+            return False
+        await asyncio.sleep(LOOK_AGAIN_S)
+        return (await self._reader.state(self.shard)).last < known
+
     async def _store_rest(self, archive: Archive, messages: Sequence[Stored]) -> None:
         self.through = await self._position(archive)
         if messages:
             await self._store(archive, messages)
 
-    async def _account_for(self, skipped: Sequence[continuity.Hole]) -> int:
+    async def _account_for(self, skipped: Sequence[Hole]) -> int:
         """Return the stream's first number when it says why numbers are missing. Raises `SkippedError` otherwise."""
         first = (await self._reader.state(self.shard)).first
         deleted = await self._reader.deleted(self.shard) if any(hole.high >= first for hole in skipped) else ()
-        hole = continuity.unexplained(skipped, first, deleted)
+        hole = unexplained(skipped, first, deleted)
         if hole is not None:
             raise SkippedError(f"numbers from {hole.low} to {hole.high} are missing, but neither trimmed nor deleted")
         return first
@@ -255,16 +266,16 @@ class ShardArchiver:
             self._woken.set()
             return
         first = (await self._reader.state(self.shard)).first
-        hole = continuity.Hole(through + 1, last)
-        if continuity.unexplained([hole], first, await self._reader.deleted(self.shard)) is not None:
+        hole = Hole(through + 1, last)
+        if unexplained([hole], first, await self._reader.deleted(self.shard)) is not None:
             return
         await archive.store([], through, last)
         self.through = last
         self._count_lost([hole], first)
         await self._announce()
 
-    def _count_lost(self, skipped: Sequence[continuity.Hole], first: int) -> None:
-        count = continuity.lost(skipped, first)
+    def _count_lost(self, skipped: Sequence[Hole], first: int) -> None:
+        count = lost(skipped, first)
         if count == 0:
             return
         LOST.labels(self.shard).inc(count)
@@ -340,3 +351,17 @@ class ShardArchiver:
     def _hold(self, *, held: bool) -> None:
         self.held = held
         HELD.labels(self.shard).set(held)
+
+
+def _told(error: Exception) -> str:
+    """Return what a log may hold of an error: what Postgres says of a statement may quote a comment."""
+    if isinstance(error, OSError | TimeoutError):
+        return f"{type(error).__name__}: {error}"
+    code = getattr(error, "sqlstate", None)
+    return type(error).__name__ + (f" ({code})" if code else "")
+
+
+def _where(error: Exception) -> str:
+    """Return the innermost place of an error's traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -27,9 +27,10 @@ from wire import subjects
 from wire.problem import Refused
 from writer import metrics
 from writer.archive_watch import ArchiveWatch
+from writer.asking_history import ArchiveSilentError, agree, belongs
 from writer.batch import MAX_BATCH, Piece, piece_of, split
-from writer.before_lift import ArchiveSilentError, belongs
 from writer.entry import Entry, Kept, Outcome
+from writer.judging import Word, judge
 from writer.known_keys import KnownKeys
 from writer.store_health import State, StoreHealth
 from writer.stream_continuity import Continuity
@@ -160,9 +161,16 @@ class Batcher:
         """Send entries until each has an outcome. Returns those for which JetStream did not answer."""
         if not self._connection.is_connected:
             return entries  # nothing is piled up in the client's own buffer
+        if not await self.continuity.check():
+            return entries  # what came back may be an older copy
+        if self.continuity.is_short:
+            self._waiting.refuse(entries, "not_stored")
+            return []
         highest = max(self.continuity.known, self._watch.through(self._shard))
         for entry in entries:
             entry.known_before = highest  # also of one sent again: a number that it is given now must be above it
+            if entry.known_at_first is None:
+                entry.known_at_first = highest
         metrics.HELD_REPEATS.inc(sum(entry.maybe_stored for entry in entries))
         pieces = deque([piece_of(entries)])
         while pieces:
@@ -185,6 +193,7 @@ class Batcher:
         metrics.ROUND_BATCH.observe(len(entries))
         try:
             acks = await self._publisher.batch([entry.outgoing() for entry in entries])
+            self.continuity.must_be_checked()
         except StoreAwayError:
             raise
         except StoreFullError:
@@ -200,6 +209,8 @@ class Batcher:
                 _log.warning("a batch was refused", shard=self._shard, comments=len(entries), error=str(error))
             return split(entries, [entry.maybe_stored for entry in entries])
         self._note_answer()
+        if judge(entries[0], acks[0], self.continuity.floor) is Word.GIVEN_BEFORE:  # the others' are above it
+            self.continuity.found_short(entries[0].known_before or 0, acks[0].number)
         archived = self._watch.covered(self._shard, acks[-1].number)
         for entry, ack in zip(entries, acks, strict=True):
             self._acknowledged(entry, ack, archived)
@@ -222,6 +233,7 @@ class Batcher:
         """Returns whether JetStream answered."""
         try:
             ack = await self._publisher.one(entry.outgoing())
+            self.continuity.must_be_checked()
         except (StoreAwayError, AlreadyStoredError):  # the latter: the first one is still on its way to the replicas
             _maybe_stored([entry])
             return False
@@ -231,35 +243,34 @@ class Batcher:
             _log.error("a comment was refused", shard=self._shard, error=str(error))
             self._waiting.refuse([entry], "not_stored")
         else:
-            if ack.duplicate and ack.number < self.continuity.floor:
-                return await self._repeat_from_before_a_lift(entry, ack)
-            self._acknowledged(entry, ack, self._watch.covered(self._shard, ack.number))
+            return await self._take_word(entry, ack)
         return True
 
-    async def _repeat_from_before_a_lift(self, entry: Entry, ack: Ack) -> bool:
-        """JetStream remembers the id under a number from before the shard was lifted: is that still this comment's?
-
-        Returns whether JetStream answered.
-        """
+    async def _take_word(self, entry: Entry, ack: Ack) -> bool:
+        """Pass a number on, if it may be. Returns whether JetStream answered all that it was asked."""
+        word = judge(entry, ack, self.continuity.floor)
         try:
-            is_its = await belongs(self._connection, self._shard, ack.number, entry.message)
+            if word is Word.FROM_BEFORE_A_LIFT and not await belongs(
+                self._connection, self._shard, ack.number, entry.message
+            ):
+                # The number was taken back: it stands for another comment. Under an id of its own the comment gets a
+                # new one, the same one however often it is repeated.
+                entry.stored_as = f"{entry.message.message_id}~{self.continuity.floor}"
+                return await self._send_single(entry)
+            if word is Word.DOUBTFUL and not await agree(self._connection, self._shard, ack.number, entry.message):
+                word = Word.GIVEN_BEFORE
         except ArchiveSilentError:
             self._waiting.refuse([entry], "not_stored")
             return True
-        if is_its:
-            self._acknowledged(entry, ack, self._watch.covered(self._shard, ack.number))
-            return True
-        # The number was taken back: it stands for another comment. Under an id of its own the comment gets a new one,
-        # the same one however often it is repeated.
-        entry.stored_as = f"{entry.message.message_id}~{self.continuity.floor}"
-        return await self._send_single(entry)
+        if word is Word.GIVEN_BEFORE:
+            known = entry.known_at_first if ack.duplicate else entry.known_before
+            self.continuity.found_short(known or 0, ack.number)
+        self._acknowledged(entry, ack, self._watch.covered(self._shard, ack.number))
+        return True
 
     # What became of an entry.
 
     def _acknowledged(self, entry: Entry, ack: Ack, archived: asyncio.Future[bool]) -> None:
-        known_before = entry.known_before or 0
-        if not ack.duplicate and ack.number <= known_before:
-            self.continuity.found_short(known_before, ack.number)
         if self.continuity.is_short:
             self._waiting.refuse([entry], "not_stored")
             return

@@ -32,8 +32,8 @@ class Entry:
 
     `keyed`: it came with an Idempotency-Key. `held`: it waits while JetStream is away, which one that came while
     JetStream is only being tried again does not. `known_before` is the highest number known for the shard when it was
-    sent last, None before that. `maybe_stored`: it was sent and had no answer.
-    `stored_as`: the message id under which it is stored, where that is not its own any more (see `before_lift.py`).
+    sent last, `known_at_first` when it was sent first; None before that. `maybe_stored`: it was sent and had no answer.
+    `stored_as`: the message id under which it is stored, where that is not its own any more (see `asking_history.py`).
     """
 
     message: Outgoing
@@ -43,6 +43,7 @@ class Entry:
     deadline_s: float
     outcome: asyncio.Future[Outcome]
     known_before: int | None = None
+    known_at_first: int | None = None
     maybe_stored: bool = False
     stored_as: str | None = None
 

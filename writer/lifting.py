@@ -63,7 +63,7 @@ class Lift:
         through = await archive.position() or 0
         self._marks.reach(shard, max(claim.known, through))
         known = self._marks.of(shard)
-        await self._marks.claim(shard, Claim(known, claim.again))
+        await self._marks.claim(shard, Claim(known, claim.again, certain=True))
         lift_to = await archive.raise_lift(_above(max(known, await archive.top())))
         if through < lift_to - 1:
             if not await self._is_purged(lift_to):

@@ -2,20 +2,23 @@
 
 Where it does not, the writer says so (`runtime/marks.py`), takes nothing for the shard, and waits until the archiver
 has lifted it: then the stream begins above every number known.
+
+What comes back with a connection may be another stream than the one before, or an older copy of it. So nothing is sent
+on a connection, and no number that came on it is passed on, before the stream's end was compared on it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from nats.aio.client import Client
 
 from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
-from runtime.jetstream import StoreError, StreamState
+from runtime.jetstream import StoreAwayError, StoreError, StreamState
 from runtime.logs import get_logger
 from runtime.marks import Marks
 from wire import subjects
@@ -23,6 +26,8 @@ from wire.mark import Claim
 from writer import metrics
 
 SAY_AGAIN_S: Final = 0.25  # and look whether it is over
+CHECK_AGAIN_S: Final = 0.25  # where a check had no answer
+MAX_CHECKS: Final = 100  # in a row; whatever is sent later has the stream checked once more before
 
 _log = get_logger("writer")
 
@@ -37,7 +42,9 @@ class Continuity:
         self._marks = marks
         self._changed = changed
         self._claim: Claim | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._checked_on: int | None = None  # the connection
+        self._checking = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._gauge = metrics.STREAM_SHORT.labels(shard)
         self._gauge.set(0)
 
@@ -57,31 +64,68 @@ class Continuity:
 
     def found_short(self, known: int, again: int) -> None:
         """The stream gave the number `again`, though `known`, which is not below it, was known before."""
-        self._stop(Claim(known, again))
+        self._stop(Claim(known, again, certain=True))
 
     def heard(self, claim: Claim) -> None:
         """Somebody else found it short."""
-        self._stop(Claim(claim.known))
+        # Not `again`: what was refused there may have been acknowledged here.
+        self._stop(Claim(claim.known, certain=claim.certain))
 
-    async def check(self) -> None:
-        """Compare the stream's end with what is known: at the start, and when the connection was lost."""
-        known = await self._marks.gather(self._shard)
-        with contextlib.suppress(StoreError):
-            state = await self._state()
+    @property
+    def is_checked(self) -> bool:
+        """Whether the stream's end was compared with what is known on the connection as it is now."""
+        return self._checked_on == jetstream.times_reconnected(self._connection)
+
+    def must_be_checked(self) -> None:
+        """Raise `StoreAwayError` for an answer on a connection on which the stream was not checked yet."""
+        if not self.is_checked:
+            raise StoreAwayError("the stream may be another one than before")
+
+    async def check(self) -> bool:
+        """Compare the stream's end with what is known, unless that was done on this connection.
+
+        Returns whether it is done.
+        """
+        if self.is_checked:
+            return True
+        async with self._checking:
+            connection = jetstream.times_reconnected(self._connection)
+            if self._checked_on == connection:
+                return True
+            known = await self._marks.gather(self._shard)
+            try:
+                state = await self._state()
+            except StoreError:
+                return False
+            if connection != jetstream.times_reconnected(self._connection):
+                return False
             self.floor = max(self.floor, state.first)
+            self._checked_on = connection
             if state.last < known:
                 self._stop(Claim(known))
+            return True
+
+    def check_soon(self) -> None:
+        """Check it by itself, as often as it takes, within bounds: there may be nothing to send."""
+        self._keep(self._check_until_answered())
 
     def end(self) -> None:
         """Stop waiting for a lift."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _check_until_answered(self) -> None:
+        for _ in range(MAX_CHECKS):
+            end_if_cancelled()
+            if await self.check():
+                return
+            await asyncio.sleep(CHECK_AGAIN_S)
+        _log.error("the stream could not be compared with what is known of it", shard=self._shard)
 
     def _stop(self, claim: Claim) -> None:
         before = self._claim
         if before is not None:
-            again = min((one.again for one in (before, claim) if one.again), default=0)
-            self._claim = Claim(max(before.known, claim.known), again)
+            self._claim = before.merged(claim)
             return
         self._claim = claim
         self._gauge.set(1)
@@ -91,26 +135,32 @@ class Continuity:
             known=claim.known,
             again=claim.again,
         )
-        self._task = asyncio.get_running_loop().create_task(self._wait_for_lift())
+        self._keep(self._wait_until_over())
         self._changed()
 
-    async def _wait_for_lift(self) -> None:
-        while not await self._is_lifted():
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _wait_until_over(self) -> None:
+        while not await self._is_over():
             end_if_cancelled()
             if self._claim is not None:
                 await self._marks.claim(self._shard, self._claim)
             await asyncio.sleep(SAY_AGAIN_S)
         self._claim = None
         self._gauge.set(0)
-        _log.warning("the shard was lifted, and takes comments again", shard=self._shard, first=self.floor)
+        _log.warning("the shard takes comments again", shard=self._shard, first=self.floor)
         self._changed()
 
-    async def _is_lifted(self) -> bool:
+    async def _is_over(self) -> bool:
+        """Return whether the shard was lifted, or a new leader was only late to show the stream's end."""
         with contextlib.suppress(StoreError):
-            first = (await self._state()).first
-            if self._claim is None or first > self._claim.known:
-                self.floor = max(self.floor, first)
-                return True
+            state = await self._state()
+            claim = self._claim
+            self.floor = max(self.floor, state.first)
+            return claim is None or state.first > claim.known or (state.last >= claim.known and not claim.certain)
         return False
 
     async def _state(self) -> StreamState:

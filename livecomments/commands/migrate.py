@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from cluster import migration
-from livecomments import assets
+from runtime import assets
 from runtime.settings import read_settings
 
 

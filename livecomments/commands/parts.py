@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import click
 
-from livecomments import assets
-from runtime import lean, service  # noqa: F401  lean: before anything that loads what a part does not need
+from runtime import assets, lean, service  # noqa: F401  lean: before anything that loads what a part does not need
 from runtime.settings import read_settings
 
 

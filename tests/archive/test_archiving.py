@@ -11,7 +11,8 @@ from runtime import jetstream
 from runtime.settings import SettingsError
 from tests.archive.conftest import SHARD, VIDEO, World, metric, until
 from wire import subjects
-from writer.archive import BLOCK_BITS, Archive, PositionMovedError
+from wire.number import BLOCK_BITS
+from writer.archive import Archive, PositionMovedError
 from writer.rows import Row
 
 BLOCK = 1 << BLOCK_BITS

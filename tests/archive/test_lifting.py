@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from runtime import jetstream
+from runtime.jetstream import StreamState
 from runtime.marks import Marks
 from runtime.streams import provision, put_subjects_back, take_subjects_off
 from tests.archive.conftest import SHARD, World, metric, until, until_metric
 from wire.mark import Claim
 from writer import lifting
+from writer.archive import LOCK_CLASS
 
 LIFTS = "livecomments_archive_lifts_total"
 COLLIDED = "livecomments_archive_collided_total"
@@ -129,8 +131,17 @@ async def test_what_was_given_again_and_refused_does_not_take_a_number_that_is_k
     await copy.put_back()
     again = await world.say("refused")
     assert again[0] == given[0]
-    await world.start()
-    await Marks(world.connection, 2).claim(SHARD, Claim(given[-1], again[0]))
+    # Whoever refused it has said so before it can be archived.
+    await world.owner.execute("SELECT pg_advisory_lock($1, $2)", LOCK_CLASS, SHARD)
+    service = await world.start()
+    claim = Claim(given[-1], again[0], certain=True)
+    await Marks(world.connection, 2).claim(SHARD, claim)
+
+    async def heard() -> bool:
+        return service._archivers[SHARD]._claim == claim
+
+    await until(heard)
+    await world.owner.execute("SELECT pg_advisory_unlock($1, $2)", LOCK_CLASS, SHARD)
     await lifted(world, lifts + 1)
     assert await world.numbers() == numbers
     assert metric(LOST) == lost + 2
@@ -155,13 +166,55 @@ async def test_a_claim_that_comes_after_the_lift_is_about_what_is_over(world: Wo
     [number] = await world.say("one")
     await world.archived([number])
     marks = Marks(world.connection, 2)
-    await marks.claim(SHARD, Claim(number))
+    claim = Claim(number, certain=True)
+    await marks.claim(SHARD, claim)
     await lifted(world, lifts + 1)
-    await marks.claim(SHARD, Claim(number))
+    await marks.claim(SHARD, claim)
     numbers = await say(world, "two", "three")
     await world.archived([number, *numbers])
     assert numbers[1] == numbers[0] + 1
     assert metric(LIFTS) == lifts + 1
+
+
+async def test_a_claim_that_the_stream_does_not_bear_out_lifts_nothing(world: World) -> None:
+    lifts = metric(LIFTS)
+    service = await world.start()
+    numbers = await world.say("one", "two")
+    await world.archived(numbers)
+    await Marks(world.connection, 2).claim(SHARD, Claim(numbers[-1]))
+    archiver = service._archivers[SHARD]
+
+    async def looked_into() -> bool:
+        return not archiver._unchecked and archiver._claim is None and archiver._marks.of(SHARD) == numbers[-1]
+
+    await until(looked_into)
+    numbers += await world.say("three")
+    await world.archived(numbers)
+    assert numbers[2] == numbers[1] + 1
+    assert metric(LIFTS) == lifts
+
+
+async def test_a_stream_that_only_seems_to_end_too_low_for_a_moment_is_not_lifted(world: World, monkeypatch) -> None:
+    """As that of a leader that was just elected, and has not caught up with what is committed."""
+    lifts = metric(LIFTS)
+    service = await world.start()
+    numbers = await world.say("one", "two")
+    await world.archived(numbers)
+    archiver, late = service._archivers[SHARD], [True, True]
+    state = archiver._reader.state
+
+    async def late_state(shard: int) -> StreamState:
+        now = await state(shard)
+        return StreamState(now.first, now.last - 1, now.held_bytes) if shard == SHARD and late and late.pop() else now
+
+    monkeypatch.setattr(archiver._reader, "state", late_state)
+    await Marks(world.connection, 2).claim(SHARD, Claim(numbers[-1]))
+
+    async def looked_into() -> bool:
+        return not late and not archiver._unchecked
+
+    await until(looked_into)
+    assert metric(LIFTS) == lifts
 
 
 class BrokenOffError(Exception):

@@ -9,8 +9,8 @@ import pytest
 
 from runtime.settings import Settings
 from tests.archive.conftest import SHARD, VIDEO, World, metric, until
+from wire.number import BLOCK_BITS
 from writer import retention
-from writer.archive import BLOCK_BITS
 
 BLOCK = 1 << BLOCK_BITS
 HOUR_MS = 3_600_000

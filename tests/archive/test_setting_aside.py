@@ -1,14 +1,21 @@
 """What Postgres cannot hold is set aside, whole, and everything around it is archived."""
 
+import contextlib
+
+import asyncpg
 import orjson
+import pytest
 
 from runtime import jetstream
 from runtime.jetstream import Outgoing
-from tests.archive.conftest import SHARD, SHARDS, World, metric, until, until_metric
+from tests.archive.conftest import SHARD, SHARDS, VIDEO, World, metric, until, until_metric
 from wire import subjects
 from wire.comment import encode_payload
+from wire.number import BLOCK_BITS
 from wire.video import shard_of
 from writer import archiver
+from writer.archive import Archive, RowRefusedError
+from writer.rows import Row
 from writer.setting_aside import further_headers
 
 
@@ -129,3 +136,32 @@ def test_headers_that_jetstream_would_obey_are_not_repeated() -> None:
         "traceparent": "00-1",
     }
     assert orjson.dumps(dict(further_headers({}))) == b"{}"
+
+
+async def test_a_row_that_is_refused_once_its_block_was_made_anew_is_refused_like_any_other(world: World) -> None:
+    """And what Postgres says of it, which quotes the comment, is in no log."""
+    secret = "what somebody said"
+    [number] = await world.say("one")
+    service = await world.start()
+    await world.archived([number])
+    await world.stop(service)
+    async with contextlib.aclosing(await Archive.open(world.settings, SHARD)) as archive:
+        through = await world.position()
+        later = number + (1 << BLOCK_BITS)
+        await archive.store([Row(VIDEO, later, 1, user_id="ann", message="text")], through, later)
+        await world.owner.execute(f"DROP TABLE comments_{SHARD}_{later >> BLOCK_BITS}")
+        bad = Row(VIDEO, later + 1, 1, user_id=None, message=secret)
+        with pytest.raises(RowRefusedError) as refused:
+            await archive.store([bad], later, later + 1)
+        assert secret not in str(refused.value)
+        assert secret in str(refused.value.__cause__), "else this shows nothing"
+        assert await world.position() == later
+    error = refused.value.__cause__
+    assert isinstance(error, asyncpg.PostgresError)
+    assert secret not in archiver._told(error)
+
+
+def test_what_a_log_holds_of_an_error_quotes_no_comment() -> None:
+    assert archiver._told(ConnectionRefusedError(111, "Connection refused")).endswith("Connection refused")
+    assert archiver._told(asyncpg.DataError("invalid input for query argument: 'what was said'")) == "DataError (22000)"
+    assert "said" not in archiver._told(asyncpg.InterfaceError("invalid input: 'what was said'"))

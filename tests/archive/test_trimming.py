@@ -47,6 +47,15 @@ async def test_what_is_archived_stays_for_as_long_as_postgres_may_fall_back(worl
     assert [message.number for message in held] == young
 
 
+async def test_what_is_archived_and_old_goes_also_while_postgres_is_behind(world: World) -> None:
+    old = await world.say("one", "two", "three")
+    await old_enough(old[-1], world, keep_s=1)
+    young = await world.say("four")
+    assert await trimmer(world, keep_s=1).trim(old[1]) == old[1]
+    held, _ = await world.reader.after(SHARD, "*", 0, 10)
+    assert [message.number for message in held] == [*old[1:], *young]
+
+
 async def test_the_last_archived_message_stays_so_that_a_trim_never_reaches_beyond_the_end(world: World) -> None:
     numbers = await world.say("one", "two", "three")
     await old_enough(numbers[-1], world, keep_s=1)

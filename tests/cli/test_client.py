@@ -115,6 +115,21 @@ async def test_history_is_read_page_by_page_to_its_end(serve):
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize(("sort", "beyond", "not_beyond"), [("asc", "3", "2"), ("desc", "1", "2"), ("asc", "3", "1")])
+async def test_pages_that_go_round_in_circles_are_not_read_for_ever(serve, sort, beyond, not_beyond):
+    def to(cursor: str) -> web.Response:
+        return web.json_response({"comments": [{"id": cursor}], "nextCursor": cursor})
+
+    handle, asked = answers(to("2"), to(not_beyond), to(not_beyond))
+    client = await serve(get=handle)
+    with pytest.raises(UnreachableError, match="not beyond it"):
+        _ = [item async for item in client.history("v", "t", sort=sort)]
+    assert len(asked) == 2
+    handle, asked = answers(to("2"), to(beyond), web.json_response({"comments": [], "nextCursor": None}))
+    client = await serve(get=handle)
+    assert [item["id"] async for item in client.history("v", "t", sort=sort)] == ["2", beyond]
+
+
 async def test_a_page_that_is_none_is_told_as_another_kind_of_server(serve):
     handle, _ = answers(web.Response(text="<html>hello</html>"))
     client = await serve(get=handle)

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from edge.admission import DRAIN_MAX_S, GOODBYE_S
-from livecomments import assets
 from livecomments.cli import COMMANDS
+from runtime import assets
 from runtime.service import STOP_GRACE_S
 from runtime.settings import PREFIX, Settings
 

@@ -238,7 +238,8 @@ async def test_the_edge_is_subscribed_to_videos_with_viewers_and_to_no_other(edg
         stream.close()
     await until(lambda: edge.metric("livecomments_viewers") == 1)
     await asyncio.sleep(0.7)  # longer than this edge keeps a video without viewers
-    assert subject in nats_proxy.subscriptions()
+    # On a busy machine its connection may just be made anew; what it let go of it would not be subscribed to again.
+    await until(lambda: subject in nats_proxy.subscriptions())
     streams[2].close()
     await until(lambda: subject not in nats_proxy.subscriptions())
     await until(lambda: edge.metric("livecomments_videos") == 0)

@@ -26,6 +26,11 @@ def test_writing_that_takes_long_is_followed_by_less_rest_so_that_comments_wait_
     assert cost_s + rest_s <= MAX_CYCLE_S + 0.001
 
 
+def test_what_coalescing_adds_to_a_latency_is_bounded_also_where_the_share_would_take_a_longer_rest():
+    cost_s = 0.04  # a quarter of the time would be a rest of 120 ms, and the cycle leaves 110
+    assert Pacer().wrote(now=5.0, cost_s=cost_s) == MAX_REST_S
+
+
 def test_a_rest_is_never_longer_than_its_limit_however_much_a_write_costs():
     pacer = Pacer()
     now = 0.0

@@ -92,6 +92,7 @@ class Person:
             items.extend(page["comments"])
             if page["nextCursor"] is None:
                 return items
+            assert page["nextCursor"] != query.get("cursor"), "the pages go round in circles"
             query["cursor"] = page["nextCursor"]
 
 

@@ -8,7 +8,7 @@ from faults.checker import check
 from faults.index import AmbiguousError
 from faults.ledger import Fired, Ledger, Needs, Said, Told
 from faults.verdict import Check, Where
-from tests.faults.made_up import VIDEO, MadeUp
+from tests.faults.made_up import MS, VIDEO, MadeUp
 
 
 @pytest.fixture
@@ -418,8 +418,8 @@ def test_a_run_that_tried_enough_counts(run):
 
 @pytest.mark.parametrize(
     "needs",
-    [Needs(faults=2), Needs(acknowledged=2), Needs(reconnects=2), Needs(followed_to_the_end=2)],
-    ids=["faults", "acknowledged", "reconnects", "followed to the end"],
+    [Needs(faults=2), Needs(acknowledged=2), Needs(reconnects=2), Needs(followed_to_the_end=2), Needs(begun_per_s=2)],
+    ids=["faults", "acknowledged", "reconnects", "followed to the end", "begun in a second"],
 )
 def test_a_run_that_tried_too_little_is_void(run, needs):
     ledger = good_run(run)
@@ -427,6 +427,14 @@ def test_a_run_that_tried_too_little_is_void(run, needs):
     verdict = check(ledger)
     assert len(verdict.void) == 1
     assert verdict.exit_status == 2
+
+
+def test_the_median_second_counts_those_in_which_nothing_was_begun(run):
+    for second, count in enumerate([9, 2, 0, 0, 4, 3, 9]):  # neither the first one nor the last was whole
+        run.now_ns = second * 1_000 * MS
+        for number in range(count):
+            run.post(f"{second} {number}")
+    assert check(run.read()).figures.begun_per_s == 2
 
 
 def test_a_fault_that_could_not_be_done_does_not_count(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -28,6 +29,9 @@ def test_a_mutant_fits_the_code_as_it_is(name):
         assert after != before
         if file.endswith(".py"):
             compile(after, file, "exec")
+            # A mutant that only breaks down shows another defect than its own.
+            new = [patch.new for patch in patches if patch.file == file]
+            assert all(name in before for name in re.findall(r"self\.\w+", "".join(new))), file
 
 
 @pytest.mark.parametrize("text", ["nothing", "old and old"])

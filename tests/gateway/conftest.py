@@ -14,7 +14,7 @@ from aiohttp import web
 
 from cluster.gateway import Gateway
 from cluster.ports import Ports
-from livecomments import assets
+from runtime import assets
 
 CONFIGURATION = assets.folder("gateway") / "haproxy.cfg"
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from cluster import binaries
-from livecomments import assets
+from runtime import assets
 from wire.problem import CONTENT_TYPE, DEFAULT_RETRY_AFTER_S, PROBLEMS, problem_body
 
 CONFIGURATION = assets.folder("gateway") / "haproxy.cfg"

@@ -40,6 +40,7 @@ async def test_paging_to_the_end_holds_each_comment_once_in_order(
         page = await reader.page(video, query + cursor)
         ids = [int(one["id"]) for one in page["comments"]]
         found += ids
+        assert len(found) <= len(numbers), "the pages go round in circles"
         if page["nextCursor"] is None:
             break
         assert len(ids) == limit
@@ -144,6 +145,26 @@ async def test_at_a_time_one_reads_on_from_there_in_both_directions(
         earlier = [number for number, posted_ms in placed if posted_ms <= at][::-1]
         assert await reader.ids(video, f"?at={at}&sort=asc&limit=100") == later[:100]
         assert await reader.ids(video, f"?at={at}&limit=100") == earlier[:100]
+
+
+async def test_where_a_clock_went_back_one_lands_at_one_of_the_places_where_it_passed_the_time(
+    reader: Reader, archived: Archived
+) -> None:
+    chance = random.Random(3)
+    video = archived.new_video()
+    times = [*range(0, 60, 2), *range(30, 90, 3), *range(50, 70)]  # set back twice
+    placed = []
+    for place, posted_ms in enumerate(times):
+        number = BASE + place * chance.choice([BLOCK // 3, BLOCK // 2 + 1]) + place
+        number = max(number, placed[-1][0] + 1 if placed else 0)
+        placed.append((await archived.add(video, number, posted_ms=posted_ms), posted_ms))
+    for at in range(92):
+        found = await reader.ids(video, f"?at={at}&sort=asc&limit=100")
+        # Everything after it in the one order of all comments, beginning where the time was just passed.
+        assert found == [number for number, _ in placed[len(placed) - len(found) :]]
+        assert not found or placed[-len(found)][1] >= at
+        before = placed[len(placed) - len(found) - 1] if len(found) < len(placed) else None
+        assert before is None or before[1] < at
 
 
 async def test_the_old_code_goes_on_when_a_column_is_added(reader: Reader, archived: Archived) -> None:

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "wire": {"wire"},
     "runtime": {"wire", "runtime"},
     **{service: {"wire", "runtime", service} for service in SERVICES},
-    "cluster": {"wire", "runtime", "livecomments", "cluster"},
+    "cluster": {"wire", "runtime", "cluster"},
 }
 
 # What wire is free of: I/O, clocks, threads, and every library but the one that reads and writes JSON.

@@ -52,7 +52,7 @@ def test_the_wheel_holds_every_module_and_every_other_file_that_a_part_reads(whe
     for path in files():
         relative = path.relative_to(ROOT)
         if relative.parts[0] in INSIDE:
-            assert f"livecomments/share/{relative}" in inside
+            assert f"runtime/share/{relative}" in inside
         elif relative.parts[0] in PACKAGES:
             assert str(relative) in inside
     assert not [name for name in inside if name.startswith(("nats/", "tests/", "bench/", "faults/", "docs/"))]
@@ -67,6 +67,6 @@ def test_the_installed_command_tells_what_it_can_do(installed):
 
 @pytest.mark.parametrize("folder", INSIDE)
 def test_the_installed_command_finds_its_files_in_itself(installed, folder):
-    found = run(installed, "-c", f"from livecomments.assets import folder; print(folder({folder!r}))").strip()
-    assert Path(found) == installed / "livecomments" / "share" / folder
+    found = run(installed, "-c", f"from runtime.assets import folder; print(folder({folder!r}))").strip()
+    assert Path(found) == installed / "runtime" / "share" / folder
     assert any(Path(found).iterdir())

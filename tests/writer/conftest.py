@@ -48,7 +48,14 @@ class Harness:
     async def start(self) -> None:
         await self.watch.start(self.connection)
         await self.marks.start()
+        # Nobody else is there who could know better than a new stream, so nobody is asked: that takes a while.
+        self.batcher.continuity._checked_on = 0
         self._task = asyncio.create_task(self.batcher.run())
+
+    async def check(self) -> None:
+        """Have the stream compared with what is known, as the writer does at its start."""
+        self.batcher.continuity._checked_on = None
+        assert await self.batcher.continuity.check()
 
     def heard(self, claim: Claim) -> None:
         self.batcher.continuity.heard(claim)

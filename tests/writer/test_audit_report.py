@@ -7,15 +7,45 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.errors import MaxPayloadError
 
+from runtime.audit_metrics import ARCHIVE, UNAUDITED
+from tests.layout.tree import ROOT
 from tests.writer.conftest import outcomes
 from wire import subjects
-from wire.audit import Acknowledged, add_up, decode_report, digest_of, encode_report
+from wire.audit import MAX_NUMBERS, MAX_VIDEOS, Acknowledged, add_up, decode_report, digest_of, encode_report
 from wire.comment import encode_payload, event_data, event_payload
+from wire.number import MAX_NUMBER
 from wire.sse import comment_event
 from writer.audit_log import AuditLog
 
+MASK = 2**64 - 1
+NATS_MAX_PAYLOAD_BYTES = 1024**2
 NUMBERS = st.lists(st.integers(1, 2**53 - 1), min_size=1, max_size=50, unique=True)
+
+
+def test_the_largest_report_is_a_message_that_nats_takes():
+    per_video, step = MAX_NUMBERS // MAX_VIDEOS, MAX_NUMBER // (MAX_NUMBERS // MAX_VIDEOS)
+    videos: dict[str, Acknowledged] = {}
+    for video in range(MAX_VIDEOS):
+        one = videos[f"{video:064d}"] = Acknowledged(digest=MASK)
+        one.numbers = [step * (place + 1) for place in range(per_video)]
+    assert len(encode_report(videos)) < NATS_MAX_PAYLOAD_BYTES
+    assert f"max_payload: {NATS_MAX_PAYLOAD_BYTES // 1024**2}MB" in (ROOT / "nats" / "server.conf").read_text()
+
+
+async def test_a_report_that_could_not_be_said_is_counted(connection, monkeypatch):
+    log = AuditLog(connection, 2)
+    for number in (1, 2, 3):
+        log.note(1, "v", number, b"x")
+
+    async def fails(*_: object) -> None:
+        raise MaxPayloadError
+
+    monkeypatch.setattr(connection, "publish", fails)
+    before = UNAUDITED.labels(ARCHIVE)._value.get()
+    await log.report()
+    assert UNAUDITED.labels(ARCHIVE)._value.get() == before + 3
 
 
 @given(NUMBERS, st.randoms())
