@@ -28,7 +28,7 @@ from runtime.logs import get_logger
 from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
-from runtime.tokens import Identity, Tokens
+from runtime.tokens import Identity, Tokens, UnknownKeyError
 from wire import sse
 from wire.video import check_video
 
@@ -102,9 +102,17 @@ class Edge:
         """Return None: an edge without NATS still keeps its viewers, and takes new ones until it is back."""
         return None
 
-    def reader(self, video: str) -> Identity | None:
+    async def reader(self, video: str) -> Identity | None:
         """Return who makes this request, None for nobody in particular where reading is public."""
-        return self._credentials.reader(request.method, request.headers, request.cookies, check_video(video))
+
+        def find() -> Identity | None:
+            return self._credentials.reader(request.method, request.headers, request.cookies, check_video(video))
+
+        try:
+            return find()
+        except UnknownKeyError as unknown:
+            await unknown.wait()
+            return find()
 
     @property
     def public_read(self) -> bool:
@@ -129,7 +137,7 @@ async def _for_ever(work: Work) -> None:
 def _add_routes(app: Quart, edge: Edge) -> None:
     @app.get("/comments/<video>/stream")
     async def stream(video: str) -> Response:
-        identity = edge.reader(video)
+        identity = await edge.reader(video)
         address = request.remote_addr or ""
         edge.admission.limits.check(address, identity)
         position = Position.of(request.headers.get("Last-Event-ID"), request.args.get("lastEventId"))
@@ -155,7 +163,7 @@ def _add_routes(app: Quart, edge: Edge) -> None:
 
     @app.get("/comments/<video>/snapshot")
     async def snapshot(video: str) -> Response:
-        edge.reader(video)
+        await edge.reader(video)
         made = await edge.snapshots.get(video)
         caching = f"public, max-age={FRESH_S:.0f}" if edge.public_read else "private, no-cache"
         headers = {"ETag": made.etag, "Cache-Control": caching}

@@ -11,7 +11,6 @@ from edge.channels import Channels
 from edge.metrics import ENDED
 from edge.viewer import Viewer
 from runtime.settings import Settings
-from runtime.tokens import LEEWAY_S
 from wire import sse
 
 INTERVAL_S: Final = 1.0
@@ -40,7 +39,7 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Setting
         wall = time.time()
         _warn_expiring(present, looked_at, wall)
         looked_at = wall
-        _end_overdue(present, now, wall, settings.stall_s or float("inf"))
+        _end_overdue(present, now, wall - settings.token_leeway_s, settings.stall_s or float("inf"))
 
 
 def _reassure(viewers: Iterable[Viewer]) -> None:
@@ -60,7 +59,7 @@ def _warn_expiring(viewers: Iterable[Viewer], looked_at: float, wall: float) -> 
             viewer.send(sse.named_event("expiring", {"inMs": round(left_s * 1000)}))
 
 
-def _end_overdue(viewers: Iterable[Viewer], now: float, wall: float, stall_s: float) -> None:
+def _end_overdue(viewers: Iterable[Viewer], now: float, expired_before: float, stall_s: float) -> None:
     for viewer in viewers:
         stuck_since = viewer.paused_since if viewer.leaving_since is None else viewer.leaving_since
         if stuck_since is not None and now - stuck_since > stall_s:
@@ -68,6 +67,6 @@ def _end_overdue(viewers: Iterable[Viewer], now: float, wall: float, stall_s: fl
             viewer.abort()
         elif viewer.is_leaving:
             continue
-        elif viewer.identity is not None and viewer.identity.expires_at + LEEWAY_S <= wall:
+        elif viewer.identity is not None and viewer.identity.expires_at <= expired_before:
             ENDED.labels("expired").inc()
             viewer.say_goodbye("expired", EXPIRED_RETRY_MS)

@@ -4,6 +4,8 @@
 |---|---|
 | `settings.py` | the `LIVECOMMENTS_*` environment, read once into one frozen object |
 | `tokens.py` | who is speaking: JSON Web Tokens, issued and checked |
+| `token_keys.py` | the keys that tokens are signed with, and what makes one weak |
+| `key_sources.py` | where those keys come from, and that they stay fresh |
 | `addresses.py` | what counts as one address, for limits by address |
 | `credentials.py` | which token a request carries, and whether it may |
 | `jetstream.py` | NATS: the connection, streams, publishing, Direct Get |

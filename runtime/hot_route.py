@@ -27,6 +27,7 @@ from runtime.exchange import (
     problem_answer,
 )
 from runtime.logs import get_logger
+from runtime.tokens import UnknownKeyError
 from wire.message import MAX_BODY_BYTES
 from wire.problem import Refused
 
@@ -114,7 +115,7 @@ class HotRoute:
             await self.rest(scope, receive, send)
             return
         try:
-            given = await self._route(_asked(scope, found[1], receive))
+            given = await self._answer(_asked(scope, found[1], receive))
         except Refused as problem:
             given = problem_answer(problem.code, problem.retry_after_s)
         except ClientLeftError:
@@ -126,6 +127,13 @@ class HotRoute:
         length = () if given.status == 304 else ((b"content-length", b"%d" % len(given.body)),)
         await send({"type": "http.response.start", "status": given.status, "headers": given.fields + length})
         await send({"type": "http.response.body", "body": given.body})
+
+    async def _answer(self, asked: Asked) -> Answer:
+        try:
+            return await self._route(asked)
+        except UnknownKeyError as unknown:
+            await unknown.wait()
+            return await self._route(asked)  # of its body nothing has been read: who speaks is looked at before
 
 
 def _asked(scope: Any, video: str, receive: Receive) -> Asked:

@@ -2,11 +2,14 @@
 
 nats-py loads aiohttp for NATS over WebSockets, PyJWT loads cryptography for signatures with key pairs, and structlog
 loads rich for tracebacks in colours: 20 MB resident of an edge's 78. To be imported before anything that imports them.
+
+Signatures with key pairs are checked where `LIVECOMMENTS_TOKEN_ALGORITHMS` says so; there cryptography is loaded.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
@@ -24,7 +27,13 @@ def _without(*names: str) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
-with _without("aiohttp", "cryptography", "rich"):
+def _has_key_pairs() -> bool:
+    """Whether tokens with other signatures than HMAC are to be checked. As `Settings.token_algorithms` is read."""
+    named = os.environ.get("LIVECOMMENTS_TOKEN_ALGORITHMS", "").split(",")
+    return not {one.strip() for one in named} <= {"", "HS256"}
+
+
+with _without("aiohttp", "rich", *(() if _has_key_pairs() else ("cryptography",))):
     import jwt
     import nats.aio.client
     import structlog

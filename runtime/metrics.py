@@ -26,6 +26,12 @@ DELIVERED: Final = COMMENTS.labels("delivered")
 ARCHIVED: Final = COMMENTS.labels("archived")
 
 ANSWERS: Final = Counter("livecomments_answers", "Answers to requests", ["route", "status", "code"])
+TOKEN_KEYS: Final = Gauge("livecomments_token_keys", "Keys that tokens may be signed with")
+KEY_READS: Final = Counter(
+    "livecomments_token_key_reads", "Times that changed or published keys were read", ["outcome"]
+)
+KEY_READS_OK: Final = KEY_READS.labels("read")
+KEY_READS_FAILED: Final = KEY_READS.labels("failed")
 NATS_DISCONNECTS: Final = Counter("livecomments_nats_disconnects", "Times that the connection to NATS was lost")
 TASKS: Final = Gauge("livecomments_tasks", "Tasks on the event loop")
 LOOP_LAG: Final = Histogram(

@@ -7,9 +7,11 @@ description says so. An unknown name with the prefix is refused, so that a missp
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -17,6 +19,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX: Final = "LIVECOMMENTS_"
 MIN_RETENTION_S: Final = 3600  # nothing younger is ever dropped; `drop_old_block` in migrations/ says the same
 MIN_SECRET_BYTES: Final = 32  # RFC 7518, section 3.2: a key of at least the hash's size for HS256
+HMAC: Final = "HS256"
+TOKEN_ALGORITHMS: Final = (HMAC, "RS256", "ES256", "EdDSA")
+MAX_LEEWAY_S: Final = 30
 
 Limit = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
@@ -53,7 +58,25 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     # Who may read and speak.
-    token_secret_file: Path | None = Field(None, description="file with the HS256 secret, at least 32 bytes")
+    token_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        (HMAC,), description="signatures accepted: of HS256, RS256, ES256, EdDSA"
+    )
+    token_secret_file: Path | None = Field(
+        None, description="file with the HS256 secret, at least 32 bytes; several, one a line: the first one signs"
+    )
+    token_keys_file: Path | None = Field(None, description="file with public keys: PEM, or a JSON Web Key Set")
+    token_keys_url: str | None = Field(None, description="https address of the issuer's JSON Web Key Set")
+    token_keys_refresh_s: float = Field(300, ge=1, description="the keys at that address are read this often")
+    token_keys_min_refresh_s: float = Field(
+        30, ge=1, description="… and no more often than this, whatever keys tokens name, and while it is away"
+    )
+    token_keys_stale_s: Rate = Field(86_400, description="while it is away its keys are good this long; 0: for ever")
+    token_keys_kept_file: Path | None = Field(
+        None, description="where the last keys of that address are kept, for a start while it is away"
+    )
+    token_leeway_s: float = Field(
+        10, ge=0, le=MAX_LEEWAY_S, description="how far the issuer's clock may be off; 30 at most"
+    )
     issuer: str | None = Field(None, description="the only `iss` accepted")
     audience: str | None = Field(None, description="the only `aud` accepted")
     public_read: bool = Field(False, description="reading needs no token, and shared caches may keep pages")
@@ -96,7 +119,22 @@ class Settings(BaseSettings):
             raise ValueError(f"must be 0, or at least {MIN_RETENTION_S} (an hour)")
         return value
 
-    @field_validator("origins", mode="before")
+    @field_validator("token_algorithms")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not set(value) <= set(TOKEN_ALGORITHMS):
+            raise ValueError(f"must be some of {', '.join(TOKEN_ALGORITHMS)}, separated by commas")
+        return value
+
+    @field_validator("token_keys_url")
+    @classmethod
+    def _cannot_be_changed_on_its_way(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://none.invalid")
+        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
+            return value
+        raise ValueError("must be an https address (http only on this machine): who can change keys can be anybody")
+
+    @field_validator("origins", "token_algorithms", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
@@ -124,6 +162,14 @@ class Settings(BaseSettings):
         if not host or not port.isdigit() or int(port) > 65535:
             raise SettingsError(f"{PREFIX}LISTEN={self.listen}: must be address:port, like 127.0.0.1:9000")
         return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: `localhost`, or an address of the loopback."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def read_settings() -> Settings:

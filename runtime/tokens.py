@@ -1,37 +1,53 @@
 """Who is speaking: JSON Web Tokens (RFC 7519, handled as RFC 8725 says), issued and checked.
 
+Which signatures are accepted is a setting, and which key is for which of them is the key's own business
+(`token_keys`); a token only says which of the known keys it is signed with.
+
 Claims: `sub` and `exp` (both required), `iss`, `aud`, `name`, `role`, `videos`, `following`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import jwt
+import orjson
 
-from runtime.settings import MIN_SECRET_BYTES, Settings, SettingsError
+from runtime.key_sources import FETCH_LIMIT_S, KeySources
+from runtime.settings import HMAC, PREFIX, Settings, SettingsError
 from wire.problem import Refused
+from wire.text import turns_what_is_outside
 
-ALGORITHM: Final = "HS256"
-LEEWAY_S: Final = 10
 MAX_TOKEN_BYTES: Final = 8 * 1024
 MAX_CACHED_TOKENS: Final = 20_000
 MAX_CACHED_TOKEN_BYTES: Final = 2 * 1024  # larger ones name many videos or users: they are verified each time
 MAX_FOLLOWING: Final = 1_000
 MAX_USER_ID_CHARACTERS: Final = 128
+MAX_WAITING: Final = 1_000  # requests whose token names an unknown key, while the issuer is asked for it
 
 Role = Literal["viewer", "moderator", "host"]
 
+# RFC 8725, section 3.11: an access token (RFC 9068), or one that does not say; not a logout token, nor another kind.
+_TYPES: Final = ("jwt", "at+jwt")
+# What would have us fetch or believe a key of the token's own choice, or not know what else the token means.
+_REFUSED_HEADERS: Final = frozenset({"crit", "jku", "x5u", "jwk", "x5c", "b64", "zip", "enc", "cty"})
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _SUBJECT = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MAX_USER_ID_CHARACTERS}}}")
 
 
 def is_user_id(text: str) -> bool:
-    """Return whether a text may be a user id, or a user's name: 1 to 128 characters without controls."""
-    return _SUBJECT.fullmatch(text) is not None
+    """Return whether a text may be a user id, or a user's name: 1 to 128 characters without controls.
+
+    Nor may it turn what stands beside it (`wire.text`).
+    """
+    return _SUBJECT.fullmatch(text) is not None and not turns_what_is_outside(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +73,47 @@ class Identity:
         return "viewer"
 
 
+class UnknownKeyError(Refused):
+    """A token names a key that the issuer may have published by now: worth one more look, once `read` is done.
+
+    To a client it is what every other defect is.
+    """
+
+    def __init__(self, read: Future[None]) -> None:
+        super().__init__("no_token")
+        self.read = read
+
+    async def wait(self) -> None:
+        """Return when the issuer's keys have been read, or could not be."""
+        await asyncio.wait({asyncio.wrap_future(self.read)}, timeout=FETCH_LIMIT_S + 1)
+
+
 class Tokens:
-    """Checks tokens, and remembers the good ones until they expire, so that each is verified once."""
+    """Checks tokens, and remembers the good ones until they expire or a key goes, so that each is verified once."""
 
     def __init__(self, settings: Settings) -> None:
-        """Read the secret. Raises `SettingsError` when it is missing or weak."""
-        secret = settings.secret("token_secret_file")
-        if secret is None:
-            raise SettingsError("LIVECOMMENTS_TOKEN_SECRET_FILE is not set: name a file with a secret of 32 bytes")
-        if len(secret.encode()) < MIN_SECRET_BYTES:
-            raise SettingsError(f"LIVECOMMENTS_TOKEN_SECRET_FILE: the secret is shorter than {MIN_SECRET_BYTES} bytes")
-        self._secret = secret
+        """Read the keys. Raises `SettingsError` when they are missing or weak."""
+        self._sources = KeySources(settings)
+        self._algorithms = frozenset(settings.token_algorithms)
+        self._leeway_s = settings.token_leeway_s
         self._issuer = settings.issuer
         self._audience = settings.audience
         self._good: OrderedDict[str, Identity] = OrderedDict()
+        self._awaited: Future[None] | None = None
+        self._waiting = 0  # for that
+
+    @property
+    def leeway_s(self) -> float:
+        """Return for how long after its `exp` a token is still good."""
+        return self._leeway_s
 
     def check(self, token: str) -> Identity:
-        """Return whom the token names. Raises `Refused` (`no_token`), the same for every defect."""
+        """Return whom the token names. Raises `Refused` (`no_token`), the same for every defect.
+
+        Where nobody can say, as the issuer's keys have not been had yet, `Refused` is `unavailable`.
+        """
+        if self._sources.look(time.monotonic()):
+            self._good.clear()  # what a key that is gone had signed must not outlive it
         identity = self._good.get(token)
         if identity is None:
             identity = self._verify(token)
@@ -81,7 +121,7 @@ class Tokens:
                 self._good[token] = identity
                 if len(self._good) > MAX_CACHED_TOKENS:
                     self._good.popitem(last=False)
-        if identity.expires_at + LEEWAY_S <= time.time():
+        if identity.expires_at + self._leeway_s <= time.time():
             self._good.pop(token, None)
             raise Refused("no_token")
         return identity
@@ -95,31 +135,83 @@ class Tokens:
         role: str | None = None,
         videos: list[str] | None = None,
     ) -> str:
-        """Return a token for a user that is good for `ttl_s` seconds."""
+        """Return a token for a user that is good for `ttl_s` seconds. Raises `SettingsError` without a secret."""
         claims: dict[str, Any] = {"sub": user_id, "exp": int(time.time() + ttl_s)}
         optional = {"name": name, "role": role, "videos": videos, "iss": self._issuer, "aud": self._audience}
         claims.update({claim: value for claim, value in optional.items() if value is not None})
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        secret = next((key for key in self._sources.keys.keys if key.algorithm == HMAC), None)
+        if secret is None:
+            raise SettingsError(f"tokens can only be issued with a secret, and {PREFIX}TOKEN_ALGORITHMS has no {HMAC}")
+        headers = {"kid": secret.kid} if secret.kid is not None else None
+        return jwt.encode(claims, secret.content, algorithm=HMAC, headers=headers)
 
     def _verify(self, token: str) -> Identity:
-        if len(token) > MAX_TOKEN_BYTES:
-            raise Refused("no_token")
         try:
-            header = jwt.get_unverified_header(token)
-            if header.keys() & {"crit", "jku", "x5u", "jwk", "x5c"}:
+            algorithm, kid = read_header(token)
+            if algorithm not in self._algorithms:
                 raise Refused("no_token")
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=LEEWAY_S,
-                options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
-            )
-            return _identity(claims)
-        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
+            if not self._sources.keys.fits(algorithm, kid):
+                self._ask_again()
+                raise Refused("unavailable" if self._sources.is_waiting else "no_token")
+            return self._sources.keys.verify(algorithm, kid, lambda key: self._decode(token, key))
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Refused("no_token") from None
+
+    def _decode(self, token: str, key: jwt.PyJWK) -> Identity:
+        """Raises `jwt.PyJWTError` and others for a token that is not good."""
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[key.algorithm_name],
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=self._leeway_s,
+            options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
+        )
+        return _identity(claims)
+
+    def _ask_again(self) -> None:
+        """Raise `UnknownKeyError` where it is worth waiting for the issuer's keys."""
+        read = self._sources.ask_again(time.monotonic())
+        if read is None:
+            return
+        if read is not self._awaited:
+            self._awaited, self._waiting = read, 0
+        if self._waiting < MAX_WAITING:
+            self._waiting += 1
+            raise UnknownKeyError(read)
+
+
+def read_header(token: str) -> tuple[str, str | None]:
+    """Return the algorithm and the key's name that a token gives, before anything else of it is looked at.
+
+    Raises `ValueError` for what no token of ours has: another form than the compact one with its one spelling, more
+    bytes than a token needs, a header that brings or names keys, or extends what a token is (RFC 7515, RFC 8725).
+    """
+    if len(token) > MAX_TOKEN_BYTES or _COMPACT.fullmatch(token) is None:
+        raise ValueError("form")
+    encoded, payload, signature = token.split(".")
+    raw = _decoded(encoded)
+    _decoded(payload)
+    _decoded(signature)
+    header = orjson.loads(raw)
+    if not isinstance(header, dict) or header.keys() & _REFUSED_HEADERS:
+        raise ValueError("header")
+    kind = header.get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in _TYPES:
+        raise ValueError("typ")
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or (kid is not None and not isinstance(kid, str)):
+        raise ValueError("alg, kid")
+    return algorithm, kid
+
+
+def _decoded(part: str) -> bytes:
+    """Return what a part says. Raises `ValueError` when it has another spelling, or one character too many."""
+    decoded = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    if urlsafe_b64encode(decoded).rstrip(b"=").decode() != part:
+        raise ValueError("spelling")
+    return decoded
 
 
 def _identity(claims: dict[str, Any]) -> Identity:

@@ -78,8 +78,10 @@ def test_make_commands_that_are_named_exist(document):
 def _as_set(default: object) -> str:
     """Return how a default would be written in the environment; nothing where there is none."""
     match default:
-        case None | ():
+        case None:
             return ""
+        case tuple():
+            return ",".join(default)
         case bool():
             return "1" if default else "0"
         case float():
