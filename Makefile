@@ -17,12 +17,12 @@ test-web-long: ## the browser tests at full length: half a minute offline, a min
 	@requirements/set-up dev && requirements/programs
 	@LONG=1 exec .venv/bin/python -m pytest tests/web $(ARGS)
 
-check: ## lint, formatting, types and layout
+check: ## lint, formatting, types, layout, and what kubernetes/ names
 	@requirements/set-up dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m pytest -q tests/layout
+	.venv/bin/python -m pytest -q tests/layout tests/kubernetes
 
 format: ## let ruff put the code into shape
 	@requirements/set-up dev

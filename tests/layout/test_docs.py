@@ -12,7 +12,7 @@ from wire.problem import PROBLEMS
 
 VENDORED = ROOT / "web" / "live-comments" / "vendor"
 DOCUMENTS = [path for path in files() if path.suffix == ".md" and not path.is_relative_to(VENDORED)]
-GIVEN = ("how-it-works.md", "invariants.md", "gotchas.md", "operating.md", "benchmarks.md", "http.md")
+GIVEN = ("how-it-works.md", "invariants.md", "gotchas.md", "operating.md", "benchmarks.md", "http.md", "kubernetes.md")
 
 
 @pytest.mark.parametrize("document", GIVEN)

@@ -16,6 +16,7 @@ OTHER_FOLDERS = (
     "livecomments",
     "cluster",
     "gateway",
+    "kubernetes",
     "web",
     "bench",
     "faults",

@@ -1,0 +1,98 @@
+"""Parts that are names, as in compose and on Kubernetes: they come and go, and each keeps its place in the hash."""
+
+import asyncio
+
+import pytest
+
+from cluster.gateway import Gateway
+from cluster.ports import Ports
+from tests.gateway.conftest import CONFIGURATION, EchoPart, RunningGateway, until
+from tests.gateway.name_server import NameServer
+
+VIDEOS = [f"video-{number}" for number in range(24)]
+
+
+class NamedGateway(Gateway):
+    """A gateway whose parts are names; `dns` is where it asks for them."""
+
+    dns = ""
+
+    def environment(self):
+        return {**super().environment(), "GATEWAY_DNS": self.dns}
+
+
+@pytest.fixture
+async def names():
+    server = NameServer()
+    port = await server.start()
+    yield server, port
+    server.stop()
+
+
+@pytest.fixture
+async def parts():
+    ports = Ports(taken=0)
+    started = {name: EchoPart(name, ports.pick()) for name in ("writer-0", "edge-0", "edge-1", "edge-2", "history-0")}
+    for part in started.values():
+        await part.start()
+    yield started
+    for part in started.values():
+        await part.stop()
+
+
+async def start(parts, dns):
+    """Start a gateway that asks `dns`, by name, for `edge-0.edge.test` and so on."""
+
+    def named(kind):
+        return [f"{name}.{kind}.test:{part.port}" for name, part in parts.items() if name.startswith(kind)]
+
+    gateway = NamedGateway(Ports(taken=0).pick(), named("writer"), named("edge"), named("history"))
+    object.__setattr__(gateway, "dns", f"localhost:{dns}")
+    running = RunningGateway(gateway, {})
+    await running.start(CONFIGURATION)
+    return running
+
+
+async def edge_of(gateway, video):
+    async with gateway.session.get(f"/comments/{video}/snapshot") as response:
+        return (await response.json())["part"] if response.status == 200 else None
+
+
+async def mapping(gateway):
+    return dict(zip(VIDEOS, await asyncio.gather(*(edge_of(gateway, video) for video in VIDEOS)), strict=True))
+
+
+async def test_edges_come_and_go_by_name_and_every_gateway_sends_a_video_to_the_same_one(names, parts):
+    server, port = names
+    known = {f"{name}.{name.rpartition('-')[0]}.test": "127.0.0.1" for name in parts}
+    server.addresses = {name: address for name, address in known.items() if not name.startswith("edge-1")}
+    first = await start(parts, port)
+    try:
+        assert set((await mapping(first)).values()) == {"edge-0", "edge-2"}, "one that has no address is not there"
+        server.addresses = known
+
+        async def has_all():
+            return set((await mapping(first)).values()) == {"edge-0", "edge-1", "edge-2"}
+
+        await until(has_all)
+        second = await start(parts, port)
+        try:
+
+            async def agree():
+                return await mapping(first) == await mapping(second)
+
+            await until(agree)
+        finally:
+            await second.stop()
+        before = await mapping(first)
+        del server.addresses["edge-2.edge.test"]
+
+        async def without_the_last():
+            return "edge-2" not in set((await mapping(first)).values())
+
+        await until(without_the_last, within_s=15)
+        after = await mapping(first)
+        kept = [video for video in VIDEOS if before[video] != "edge-2"]
+        assert [after[video] for video in kept] == [before[video] for video in kept]
+    finally:
+        await first.stop()
