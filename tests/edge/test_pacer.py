@@ -39,6 +39,17 @@ def test_a_rest_is_never_longer_than_its_limit_however_much_a_write_costs():
         assert pacer.wrote(now, cost_s=5.0) <= MAX_REST_S
 
 
+def test_a_long_time_of_too_much_work_is_forgotten_as_quickly_as_a_short_one():
+    pacer, now = Pacer(), 100.0
+    for _ in range(3_000):
+        now += 0.01
+        pacer.wrote(now, cost_s=0.009)
+    for _ in range(20):
+        now += 0.1
+        rest_s = pacer.wrote(now, cost_s=0.0001)
+    assert rest_s <= 0.001
+
+
 class Loop:
     """An event loop that does nothing but write for its channels, each as soon as it has rested."""
 
