@@ -27,6 +27,7 @@ from writer.archiver_app import ArchiverService, make_service
 SHARDS = 2
 VIDEO = "demo"
 SHARD = shard_of(VIDEO, SHARDS)
+WITHIN_S = 30.0  # in which even a busy machine comes to it
 
 
 class World:
@@ -95,7 +96,7 @@ class World:
     async def numbers(self, video: str = VIDEO) -> list[int]:
         return [row["comment_id"] for row in await self.rows(video)]
 
-    async def archived(self, numbers: list[int], within_s: float = 10) -> None:
+    async def archived(self, numbers: list[int], within_s: float = WITHIN_S) -> None:
         """Wait until exactly these numbers of the video are in Postgres."""
 
         async def there() -> bool:
@@ -114,7 +115,7 @@ class World:
         assert answer.get("success"), answer
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 10) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], within_s: float = WITHIN_S) -> None:
     """Wait until a condition holds; fail when it does not in time."""
     give_up = time.monotonic() + within_s
     while not await condition():
@@ -126,7 +127,7 @@ def metric(name: str, shard: int = SHARD) -> float:
     return REGISTRY.get_sample_value(name, {"shard": str(shard)}) or 0
 
 
-async def until_metric(name: str, value: float, within_s: float = 10) -> None:
+async def until_metric(name: str, value: float, within_s: float = WITHIN_S) -> None:
     async def there() -> bool:
         return metric(name) == value
 

@@ -60,14 +60,14 @@ async def lifted(world: World, times: float) -> None:
         under_way = await world.owner.fetchval("SELECT lift_to FROM archive_position WHERE shard = $1", SHARD)
         return metric(LIFTS) == times and under_way is None
 
-    await until(done, within_s=15)
+    await until(done)
 
 
 async def say(world: World, *texts: str) -> list[int]:
     """Store comments, once the stream takes any."""
     numbers: list[int] = []
     for text in texts:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     numbers += await world.say(text)
@@ -264,7 +264,7 @@ async def test_a_lift_that_broke_off_is_ended_by_whoever_comes_next(
 
                 broken.setattr(lifting.Lift, "_is_purged", then_breaks_off)
         service = await world.start()
-        await asyncio.wait_for(broke_off.wait(), 15)
+        await asyncio.wait_for(broke_off.wait(), 30)
         await world.stop(service)
     # Whoever provisions the streams meanwhile does not open it before its time.
     await provision(world.connection, world.owner, world.settings, lambda _: None)
