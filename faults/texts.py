@@ -20,7 +20,7 @@ _KINDS: Final = (
     'she said "no" \\ he said {"yes": 1}',
     "id: 1\ndata: not an event\n\nevent: sync",
     "<b>&amp;</b> ' -- ; DROP TABLE comments",
-    "مرحبا \u202e right to left",
+    "مرحبا \u2067right to left\u2069 and back",
     "e\u0301 is not \u00e9, and \u2028 is no line end here",
     "{}",
 )
@@ -51,6 +51,7 @@ def refusal(chance: Random, mark: str) -> Refusal:
     kinds: tuple[tuple[str, dict[str, str], bool], ...] = (
         (f"{mark} {'x' * MAX_CODE_POINTS}", good, True),
         (f"{mark} \x07 bell", good, True),
+        (f"{mark} \u202e turns what comes after it", good, True),
         (f"{mark} with a key that is too long", {**good, "Idempotency-Key": "k" * 65}, True),
         (f"{mark} as plain text", {"Content-Type": "text/plain"}, True),
         (f"{mark} without a token", good, False),
