@@ -11,7 +11,7 @@ import pytest
 from tests.layout.tree import modules, name
 
 SERVICES = ("writer", "edge", "history")
-OURS = {"wire", "runtime", *SERVICES, "livecomments", "cluster", "bench", "faults", "tests", "locustfile"}
+OURS = {"wire", "runtime", *SERVICES, "livecomments", "cluster", "bench", "faults", "load", "tests", "locustfile"}
 MAY_IMPORT = {
     "wire": {"wire"},
     "runtime": {"wire", "runtime"},

@@ -19,6 +19,7 @@ OTHER_FOLDERS = (
     "kubernetes",
     "web",
     "bench",
+    "load",
     "faults",
     "docs",
     "requirements",

@@ -1,0 +1,209 @@
+"""The verdict over all processes: who posted what, and who saw what.
+
+When a run ends, the process that leads (the only one, or locust's master) has everybody stop posting, hears which
+comments each process knows to be stored, tells all of them, and has each judge its own watchers by that. A process that
+does not answer is a run that failed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import defaultdict
+from dataclasses import asdict
+from typing import Any, Final
+
+import gevent
+from locust import events
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from bench.ledger import Verdict
+from load import rows
+from load.run import ANSWERS_S, LAST_ONES_S, Run, begin, current, is_begun
+from load.shape import Mix
+from load.stamp import MARK_CHARACTERS
+from load.watcher import lose_connections
+
+END_POSTING: Final = "livecomments-end-posting"  # to a worker
+POSTED: Final = "livecomments-posted"  # back: what it knows to be stored
+JUDGE: Final = "livecomments-judge"  # to a worker: what all know to be stored
+JUDGED: Final = "livecomments-judged"  # back: its verdict
+LOG_POSTED: Final = "livecomments-log-posted"  # of a worker that has posted the whole log
+ANSWER_S: Final = 15.0  # beyond what a worker may take
+LOOK_S: Final = 0.1
+
+Numbers = dict[str, list[tuple[int, float]]]
+
+
+class Leader:
+    """The process that gives the verdict."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._answers: dict[str, dict[str, Any]] = defaultdict(dict)  # by message: by worker
+        self._judged = True
+        self.verdict = Verdict()
+        self.faults: list[str] = []
+
+    def begin(self) -> None:
+        """Begin a run."""
+        self._judged = False
+        self._answers.clear()
+        self.verdict, self.faults = Verdict(), []
+
+    def heard(self, message: str, worker: str, data: Any) -> None:
+        """Take what a worker says."""
+        self._answers[message][worker] = data
+
+    def end(self) -> None:
+        """End the run with its verdict; nothing happens when there is one already."""
+        if self._judged or not is_begun():
+            return
+        self._judged = True
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner):
+            accepted = _joined(self._ask(runner, END_POSTING, None, POSTED, ANSWERS_S).values())
+            found = self._ask(runner, JUDGE, accepted, JUDGED, LAST_ONES_S)
+            reports = list(found.values())
+        else:
+            run = current()
+            accepted = run.end_posting()
+            reports = [_report(run, accepted)]
+        for report in reports:
+            self.verdict += Verdict(**report["verdict"])
+        self._tell(reports)
+
+    def _ask(self, runner: MasterRunner, message: str, data: Any, answer: str, longest_s: float) -> dict[str, Any]:
+        workers = [client.id for client in runner.clients.all if client.state != "missing"]
+        runner.send_message(message, data)
+        give_up = time.monotonic() + longest_s + ANSWER_S
+        while set(workers) - set(self._answers[answer]) and time.monotonic() < give_up:
+            gevent.sleep(LOOK_S)
+        self.faults += [f"worker {one} gave no account" for one in set(workers) - set(self._answers[answer])]
+        return self._answers[answer]
+
+    def _tell(self, reports: list[dict[str, Any]]) -> None:
+        stats, verdict = self._environment.stats, self.verdict
+        rows.owed(stats, verdict.expected)
+        rows.fail(stats, rows.MISSED, verdict.missed, "a watcher never got a comment")
+        watchers, sampled = (sum(report[name] for report in reports) for name in ("watchers", "sampled"))
+        unknown = sum(report["unknown"] for report in reports)
+        print(
+            f"\n{watchers} watchers were owed {verdict.expected} comments:"
+            f" missed {verdict.missed}, repeated {verdict.repeated}, out of order {verdict.out_of_order}"
+        )
+        if sampled:
+            print(f"{sampled} of them were shown a sample: LIVECOMMENTS_READABLE_RATE=0 would show them all")
+        if unknown:
+            print(f"{unknown} posts are not known to be stored: nobody was owed those")
+        if current().wanted.watchers and not watchers:
+            self.faults.append("no watcher ever began: this run shows nothing")
+        for fault in self.faults:
+            print(fault)
+        if not verdict.good or self.faults:
+            self._environment.process_exit_code = 1
+
+
+def _joined(parts: Any) -> Numbers:
+    joined: Numbers = defaultdict(list)
+    for part in parts:
+        for video, numbers in part.items():
+            joined[video] += numbers
+    return dict(joined)
+
+
+def _report(run: Run, accepted: Numbers) -> dict[str, Any]:
+    verdict = run.judge(accepted)
+    return {
+        "verdict": asdict(verdict),
+        "watchers": len(run.watches),
+        "sampled": sum(watch.sampled for _, watch in run.watches),
+        "unknown": run.unknown,
+    }
+
+
+def set_up(environment: Environment) -> Leader | None:
+    """Have this process take its part in runs. Return the leader, in the process that leads."""
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        _follow(environment, runner)
+        leader = None
+    else:
+        leader = Leader(environment)
+        if isinstance(runner, MasterRunner):
+            for message in (POSTED, JUDGED):
+                runner.register_message(
+                    message,
+                    lambda environment, msg, **_: leader.heard(msg.type, msg.node_id, msg.data),  # noqa: ARG005
+                )
+            runner.register_message(LOG_POSTED, lambda environment, msg, **_: _log_is_posted(environment))  # noqa: ARG005
+
+        def test_start(environment: Environment, **_: Any) -> None:
+            assert environment.parsed_options is not None
+            environment.parsed_options.run_mark = secrets.token_hex(MARK_CHARACTERS // 2)
+            leader.begin()
+            _begin(environment)
+
+        def end(**_: Any) -> None:
+            leader.end()
+
+        events.test_start.add_listener(test_start)
+        events.test_stopping.add_listener(end)
+        events.quitting.add_listener(end)  # Ctrl-C goes straight there
+    return leader
+
+
+def _follow(environment: Environment, runner: WorkerRunner) -> None:
+    def end_posting(environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG001
+        runner.send_message(POSTED, current().end_posting())
+
+    def judge(environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG001
+        accepted = {video: [(number, at) for number, at in numbers] for video, numbers in msg.data.items()}
+        runner.send_message(JUDGED, _report(current(), accepted))
+
+    runner.register_message(END_POSTING, end_posting, concurrent=True)
+    runner.register_message(JUDGE, judge, concurrent=True)
+    del environment
+
+    def test_start(environment: Environment, **_: Any) -> None:
+        _begin(environment)
+
+    events.test_start.add_listener(test_start)
+
+
+def _begin(environment: Environment) -> None:
+    """Begin a run in this process, and look after it until the next one begins."""
+    run = begin(environment)
+    gevent.spawn(_look_after, environment, run)
+
+
+def _look_after(environment: Environment, run: Run) -> None:
+    """Do what is to be done at its time: put deliveries into the table, cut connections, tell of a log's end."""
+    cuts, told = list(run.wanted.story.cuts), run.all_posted
+    while is_begun() and current() is run:
+        run.deliveries.flush(environment.stats)
+        while cuts and run.share >= cuts[0][0]:
+            lose_connections(cuts.pop(0)[1])
+        if run.all_posted and not told:
+            told = True
+            runner = environment.runner
+            if isinstance(runner, WorkerRunner):
+                runner.send_message(LOG_POSTED)
+            else:
+                _log_is_posted(environment)
+        gevent.sleep(rows.FLUSH_S)
+
+
+def _log_is_posted(environment: Environment) -> None:
+    if isinstance(environment.shape_class, Mix):
+        environment.shape_class.log_is_posted = True
+
+
+def everybody_is_there(**_: Any) -> None:
+    """All users have been started."""
+    if is_begun():
+        current().everybody_there = True
+
+
+events.spawning_complete.add_listener(everybody_is_there)

@@ -1,0 +1,30 @@
+"""Running a measurement as a person would: its command, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def locust(*options: str) -> tuple[str, ...]:
+    """Return how locust is run without its page."""
+    return ("-m", "locust", "--headless", *options)
+
+
+async def run(arguments: tuple[str, ...], env: dict[str, str]) -> tuple[int, str]:
+    """Run Python with these arguments. Return its status, and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()

@@ -1,0 +1,77 @@
+"""The load of `locustfile.py` on whole clusters: a real chat, sped up, and what its verdict says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bench.own_cluster import OwnCluster
+from tests.load.running import ROOT, locust, run
+from tests.shared_data import DANMAKU, TWITCH, chat_log
+
+GOOD = "missed 0, repeated 0, out of order 0"
+SITE = Path(__file__).with_name("mutant_site")
+REPLAY = ("--speed", "60", "--watchers", "40", "--readers", "2", "-r", "100")
+
+
+def owed(output: str) -> int:
+    said = re.search(r"watchers were owed (\d+) comments", output)
+    assert said, output
+    return int(said[1])
+
+
+async def test_a_real_chat_sped_up_reaches_every_watcher_over_two_processes(cluster: OwnCluster, tmp_path: Path):
+    log, page = str(chat_log(DANMAKU)), tmp_path / "charts.html"
+    chat = ("--chat-log", log, "--lines", "150", "--processes", "2", "--charts", str(page))
+    status, output = await run(locust(*chat, *REPLAY), cluster.env)
+    assert status == 0, output
+    assert GOOD in output
+    assert owed(output) > 40 * 150 * 0.9  # a watcher may begin after the first of them
+    for row in ("POST .* comment", "viewer .* post to viewer", "viewer .* replay", "check .* missed"):
+        assert re.search(row.replace(" .* ", r"\s+"), output), output
+    assert '"viewer_p99":' in page.read_text()
+
+
+async def test_a_real_chat_reaches_every_watcher_while_an_edge_is_killed(cluster: OwnCluster):
+    chat = ("--chat-log", str(chat_log(TWITCH)), "--lines", "400")
+    running = asyncio.create_task(run(locust(*chat, *REPLAY), cluster.env))
+    streams = await until_streams(cluster, 40)
+    os.kill(max(streams, key=lambda pid: streams[pid]), signal.SIGKILL)
+    status, output = await running
+    assert status == 0, output
+    assert GOOD in output
+    assert owed(output) > 40 * 400 * 0.9  # a watcher may begin after the first of them
+    assert "stream lost" in output
+
+
+async def until_streams(cluster: OwnCluster, count: int) -> dict[int, int]:
+    """Wait until the edges have so many viewers. Return how many each has, by its process."""
+    async with aiohttp.ClientSession() as web:
+        while True:
+            found = {}
+            for edge in cluster.describe()["edges"]:
+                async with web.get(edge["url"] + "/metrics") as answer:
+                    said = re.search(r"^livecomments_viewers (\S+)", await answer.text(), re.MULTILINE)
+                    found[edge["pid"]] = int(float(said[1])) if said else 0
+            if sum(found.values()) >= count:
+                return found
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+def losing(start_cluster) -> OwnCluster:
+    """A cluster whose edges lose one comment of each video."""
+    return start_cluster(PYTHONPATH=f"{SITE}{os.pathsep}{ROOT}")
+
+
+async def test_one_comment_that_is_lost_fails_the_run(losing: OwnCluster):
+    chat = ("--chat-log", str(chat_log(DANMAKU)), "--lines", "60")
+    status, output = await run(locust(*chat, "--speed", "600", "--watchers", "10", "--readers", "0"), losing.env)
+    assert status == 1, output
+    assert "missed 10, repeated 0, out of order 0" in output
