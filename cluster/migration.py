@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -29,12 +29,13 @@ _ROLES: Final = {
 }
 
 
-async def migrate(settings: Settings, migrations: Path) -> None:
+async def migrate(settings: Settings, migrations: Path, tell: Callable[[str], None] = lambda _: None) -> None:
     """Apply what is new in `migrations`, and set the roles' passwords where the settings name them.
 
+    `tell` hears, once, that Postgres has to be waited for.
     Raises `MigrationError`, `SettingsError`. Can be run by several at once, and again at any time.
     """
-    database = await _connect(settings)
+    database = await _connect(settings, tell)
     try:
         tls = await database.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         await _apply(settings, migrations, tls=bool(tls))
@@ -49,15 +50,19 @@ async def migrate(settings: Settings, migrations: Path) -> None:
         await postgres.close(database)
 
 
-async def _connect(settings: Settings) -> asyncpg.Connection:
+async def _connect(settings: Settings, tell: Callable[[str], None]) -> asyncpg.Connection:
     """Return a connection, as soon as Postgres takes one. Raises `MigrationError`."""
     deadline = time.monotonic() + WAIT_LIMIT_S
+    told = False
     while True:
         try:
             return await postgres.connect(settings, "migrate", command_timeout_s=WAIT_LIMIT_S)
         except postgres.AWAY as error:
             if time.monotonic() > deadline:
                 raise MigrationError(f"{_reason(error)} (LIVECOMMENTS_POSTGRES_DSN)") from None
+            if not told:
+                tell(f"{_reason(error)}; waiting for up to {WAIT_LIMIT_S:.0f} s (LIVECOMMENTS_POSTGRES_DSN)")
+            told = True
         await asyncio.sleep(WAIT_INTERVAL_S)
 
 

@@ -58,7 +58,7 @@ class History:
         if settings.status_page:
             if settings.cluster_file is None:
                 raise SettingsError("LIVECOMMENTS_STATUS_PAGE=1 needs LIVECOMMENTS_CLUSTER_FILE: which parts there are")
-            self._status = Status(settings.cluster_file)
+            self._status = Status(settings.cluster_file, settings.origins)
             self._status.add_routes(self.app)
 
     async def start(self) -> None:
@@ -69,6 +69,8 @@ class History:
         except ArchiveAwayError:
             self._tasks.append(asyncio.create_task(self._check_later(), name="check"))
         self._tasks.append(asyncio.create_task(self._serve_replays(), name="replays"))
+        if self._status is not None:
+            self._tasks.append(asyncio.create_task(self._status.keep(), name="status"))
 
     async def drain(self) -> None:
         """Stop answering edges: they ask another history."""

@@ -1,6 +1,7 @@
 """The command `livecomments`: a group whose commands are imported only when they are run.
 
-Every expected failure is one line on standard error and exit status 1; a wrong call is status 2.
+Every expected failure is one line on standard error and exit status 1; a wrong call is status 2, Ctrl-C in the middle
+of something 130.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 from typing import Any, Final
 
 import click
+
+INTERRUPTED: Final = 130  # as shells have it: 128 and the number of SIGINT
 
 # name: (module under livecomments.commands and the command's name in it, what the list of commands says)
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -83,6 +86,8 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None  # whoever pressed Ctrl-C knows: there is nothing to say
         except Exception as error:
             reason = failure_line(error)
             if reason is None:

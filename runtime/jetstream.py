@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 import nats
-from runtime.logs import get_logger
+from runtime.logs import Repeats, get_logger
 from runtime.metrics import NATS_DISCONNECTS
 from runtime.settings import Settings
 from wire import headers, subjects
@@ -131,6 +132,7 @@ async def connect(
     Raises `StoreAwayError` when NATS cannot be reached within `START_WAIT_S`.
     """
     connected: list[Client] = []
+    repeats = Repeats()  # nats-py tries several times a second
 
     async def lost() -> None:
         if connected and connected[0].is_closed:
@@ -141,6 +143,7 @@ async def connect(
             _give_up_waiting(connected[0])
 
     async def back() -> None:
+        repeats.forget()
         _log.info("connection to NATS is back", connection=name)
         if connected:
             _end_when_silent(connected[0])
@@ -148,7 +151,8 @@ async def connect(
             await on_reconnect()
 
     async def failed(error: Exception) -> None:
-        _log.warning("NATS", connection=name, error=f"{type(error).__name__}: {error}")
+        if repeats.worth_saying(type(error).__name__, time.monotonic()):
+            _log.warning("NATS", connection=name, error=f"{type(error).__name__}: {error}")
 
     options: dict[str, Any] = {
         "servers": settings.nats_url.split(","),

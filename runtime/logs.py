@@ -16,6 +16,7 @@ import structlog
 
 from runtime.settings import Settings
 
+SAY_AGAIN_S: Final = 30.0  # how often something that goes on and on is logged
 _NEVER_LOGGED: Final = frozenset({"token", "authorization", "cookie", "message", "text", "payload", "password", "dsn"})
 
 
@@ -23,6 +24,24 @@ def get_logger(part: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a part."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(part=part)
     return logger
+
+
+class Repeats:
+    """Whether what happens again and again is worth another line: at first, and then once in `SAY_AGAIN_S`."""
+
+    def __init__(self) -> None:
+        self._said_at: dict[str, float] = {}
+
+    def worth_saying(self, kind: str, now: float) -> bool:
+        """Return whether to say it now. Kinds are few: the names of errors, say, and not their texts."""
+        if now - self._said_at.get(kind, float("-inf")) < SAY_AGAIN_S:
+            return False
+        self._said_at[kind] = now
+        return True
+
+    def forget(self) -> None:
+        """Begin anew: it is over."""
+        self._said_at.clear()
 
 
 def set_up_logs(settings: Settings) -> None:

@@ -10,10 +10,11 @@ import difflib
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX: Final = "LIVECOMMENTS_"
@@ -25,6 +26,21 @@ MAX_LEEWAY_S: Final = 30
 
 Limit = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
+
+
+# What pydantic found wrong, as the one who set it would say it.
+_MUST: Final = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "bool_parsing": "must be 1 or 0",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "literal_error": "must be {expected}",
+}
 
 
 class SettingsError(Exception):
@@ -55,7 +71,7 @@ class Settings(BaseSettings):
     web_dir: Path | None = Field(None, description="folder of the page that history serves; none: no page")
     status_page: bool = Field(False, description="the operator's page at /status; `up` switches it on")
     cluster_file: Path | None = Field(None, description="cluster.json: which parts the operator's page asks")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     # Who may read and speak.
     token_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -185,4 +201,15 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper() if first["loc"] else PREFIX
-        raise SettingsError(f"{name}={os.environ.get(name, '')}: {first['msg']}") from None
+        raise SettingsError(f"{name}={os.environ.get(name, '')}: {_must(first)}") from None
+
+
+def _must(error: ErrorDetails) -> str:
+    """Return in plain words what a value must be."""
+    given = error.get("ctx", {})
+    if error["type"] == "value_error":
+        return str(given["error"])  # our own words already
+    template = _MUST.get(error["type"])
+    if template is None:
+        return error["msg"]
+    return template.format_map({name: f"{one:g}" if isinstance(one, float) else one for name, one in given.items()})

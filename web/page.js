@@ -100,8 +100,12 @@ function askName(asking) {
   part("known").hidden = asking;
   part("refused").textContent = "";
   part("new-name").value = part("name").textContent;
-  if (asking) part("new-name").select();
-  else part("change").focus();
+  if (!asking) {
+    part("change").focus();
+    return;
+  }
+  part("new-name").focus();
+  part("new-name").select();
 }
 
 async function rename(event) {
@@ -131,11 +135,12 @@ function setUpCrowd() {
   crowd.addEventListener("change", () => {
     const { mood, rate, secondsLeft } = crowd;
     for (const button of moods) button.setAttribute("aria-pressed", String(button.dataset.mood === mood));
-    part("stop-crowd").hidden = mood === null;
+    part("stop-crowd").disabled = mood === null;
     const left = `${Math.floor(secondsLeft / 60)}:${String(secondsLeft % 60).padStart(2, "0")}`;
+    const perSecond = Math.round(rate) === 1 ? "1 comment" : `${Math.round(rate)} comments`;
     part("crowd-state").textContent = mood
-      ? `${Math.round(rate)} comments a second, for another ${left}`
-      : "Made-up people, who leave by themselves.";
+      ? `${perSecond} a second, for another ${left}`
+      : "Let in a crowd of made-up people";
   });
 }
 
@@ -153,6 +158,9 @@ addEventListener("popstate", showAddressed);
 part("change").addEventListener("click", () => askName(true));
 part("keep").addEventListener("click", () => askName(false));
 part("rename").addEventListener("submit", rename);
+part("rename").addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing) askName(false);
+});
 setUpCrowd();
 showAddressed();
 setUpPlayer();

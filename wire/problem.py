@@ -33,6 +33,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "no_token": (401, "A valid token is needed: send 'Authorization: Bearer <token>'."),
     "wrong_video": (403, "This token is not good for this video."),
     "foreign_origin": (403, "Requests with the cookie are only accepted from this service's own pages."),
+    "foreign_host": (403, "The operator's page answers to this machine's own names, and those of its origins, only."),
     "not_found": (404, "There is nothing at this address."),
     "method_not_allowed": (405, "This address does not take that method."),
     "too_slow": (408, "The request took too long to arrive."),

@@ -22,6 +22,11 @@ def migrate() -> None:
     minute for Postgres. Run it before new versions of the services start; it may be run at any time.
     """
     settings = read_settings()
-    with Console(stderr=True).status("bringing the database up to date"):
-        asyncio.run(migration.migrate(settings, assets.folder("migrations")))
+    console = Console(stderr=True, highlight=False)
+    with console.status("bringing the database up to date"):
+        asyncio.run(migration.migrate(settings, assets.folder("migrations"), lambda text: _say(console, text)))
     click.echo("the database is up to date")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

@@ -41,6 +41,8 @@ def up() -> None:
 
 
 async def _run(settings: Settings, display: _Display) -> None:
+    if not settings.data_dir.exists():
+        ports.check_public_port(settings.port)  # a start that is refused leaves no folder behind
     folder = DataFolder(settings.data_dir)
     ports.check_public_port(settings.port)
     plan = make_plan(settings, folder, secret_files(folder.secrets))

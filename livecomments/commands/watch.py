@@ -93,6 +93,7 @@ class Viewer:
         self._token = token
         self._newest_shown = 0
         self._interrupted = False
+        self._was_connected = False
 
     async def watch(self, url: str, since: int | None, last: int) -> None:
         """Show comments for ever. Raises `RefusedError`, or an error of aiohttp when the server is not there at all."""
@@ -133,7 +134,9 @@ class Viewer:
             case Opened():
                 if self._interrupted:
                     self._screen.note("connected again")
-                self._interrupted = False
+                elif not self._was_connected:
+                    self._screen.note(f"connected: what is said on {self._video} follows as it is said")
+                self._was_connected, self._interrupted = True, False
             case Event(name="message"):
                 data = event.json()
                 number = int(data["commentId"])

@@ -2,7 +2,7 @@ import pytest
 from click.testing import CliRunner
 
 from livecomments.cli import main
-from runtime.settings import Settings
+from runtime.settings import Settings, SettingsError, read_settings
 
 
 def test_every_setting_is_listed_with_its_default():
@@ -53,3 +53,23 @@ def test_with_a_wrong_setting_the_list_is_shown_all_the_same_and_then_what_is_wr
     assert result.exit_code == 1
     assert "LIVECOMMENTS_USER_RATE=2" in result.stdout
     assert name in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "none", "must be a whole number"),
+        ("PORT", "0", "must be at least 1"),
+        ("PORT", "70000", "must be at most 65535"),
+        ("USER_RATE", "fast", "must be a number"),
+        ("USER_RATE", "-1", "must be at least 0"),
+        ("GUESTS", "maybe", "must be 1 or 0"),
+        ("LOG_LEVEL", "loud", "must be 'debug', 'info', 'warning' or 'error'"),
+        ("RETENTION_S", "5", "must be 0, or at least 3600 (an hour)"),
+    ],
+)
+def test_what_a_setting_must_be_is_said_in_plain_words(monkeypatch, name, value, said):
+    monkeypatch.setenv(f"LIVECOMMENTS_{name}", value)
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert str(refused.value) == f"LIVECOMMENTS_{name}={value}: {said}"

@@ -72,4 +72,7 @@ def test_only_what_a_viewer_should_know_is_said_and_not_among_the_comments(capsy
 def test_a_lost_connection_is_told_once_and_once_that_it_is_back(capsys):
     away = [Interrupted("cannot connect", 1)] * 5
     shown([Opened(""), *away, Opened("5"), *away, Opened("5")], TerminalScreen())
-    assert capsys.readouterr().err.splitlines() == ["-- cannot connect; trying again", "-- connected again"] * 2
+    assert capsys.readouterr().err.splitlines() == [
+        "-- connected: what is said on v follows as it is said",
+        *["-- cannot connect; trying again", "-- connected again"] * 2,
+    ]

@@ -1,8 +1,10 @@
 """`livecomments migrate` and `livecomments streams`: the same as `up` does, for other arrangements."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import asyncpg
 import pytest
@@ -110,3 +112,30 @@ def test_a_migration_that_fails_is_told_in_one_line(environment, postgres_server
     assert completed.returncode == 1
     assert completed.stderr.count("\n") == 1
     assert 'relation "comments" already exists' in completed.stderr
+
+
+def test_migrate_says_what_it_waits_for_and_ctrl_c_ends_it_without_a_word(environment):
+    nobody = {**environment, "LIVECOMMENTS_POSTGRES_DSN": "postgresql://somebody@127.0.0.1:1/nothing"}
+    command = [sys.executable, "-m", "livecomments", "migrate"]
+    with subprocess.Popen(command, env=nobody, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        said = waiting.stderr.readline()
+        assert "Postgres does not answer" in said
+        assert "waiting for up to 60 s (LIVECOMMENTS_POSTGRES_DSN)" in said
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.communicate(timeout=20) == ("", "")
+    assert waiting.returncode == 130
+
+
+def test_a_part_without_nats_says_so_once_and_not_again_and_again(environment, tmp_path):
+    (tmp_path / "token").write_text("a secret of the tests, long enough for HS256\n")
+    alone = {
+        **environment,
+        "LIVECOMMENTS_NATS_URL": "nats://127.0.0.1:1",
+        "LIVECOMMENTS_TOKEN_SECRET_FILE": str(tmp_path / "token"),
+    }
+    command = [sys.executable, "-m", "livecomments", "edge"]
+    with subprocess.Popen(command, env=alone, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as part:
+        assert "Connection refused" in part.stderr.readline()
+        time.sleep(2)  # in which it tries about ten times more
+        part.kill()
+        assert "Connection refused" not in part.communicate()[1]

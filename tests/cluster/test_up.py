@@ -179,6 +179,7 @@ def test_a_port_that_is_taken_is_said_in_one_line_with_what_to_do(tmp_path, clus
         line = one_line_of(cluster.cli("up", env=env))
     assert str(port) in line
     assert "LIVECOMMENTS_PORT" in line
+    assert not (tmp_path / "data").exists(), "a start that is refused leaves nothing behind"
 
 
 def test_a_second_up_in_the_same_directory_is_refused_in_one_line(cluster):

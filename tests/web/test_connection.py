@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -14,11 +15,13 @@ from playwright.async_api import expect
 
 from tests.web.conftest import LONG
 from tests.web.test_safety import until_ready
-from tests.web.viewer import NEWER
+from tests.web.viewer import NEWER, Viewer
 
 OFFLINE_S = 30 if LONG else 6
 MISSED = 100
 EDGE_BACK_S = 30
+HIDDEN_S = 130 if LONG else 0  # longer than a client expects to catch up by the stream
+ROWS_AT_MOST = 200
 
 
 @pytest.fixture
@@ -94,6 +97,47 @@ async def test_a_token_that_expires_is_renewed_without_losing_the_place(open_com
     assert asked == [False, True]
 
 
+async def test_a_token_that_runs_out_is_renewed_before_it_does_and_nobody_notices(
+    open_component, between, post, cluster, video
+):
+    """The edge says so half a minute before: the viewer moves to a stream with the new token, from its place on."""
+    asked = []
+
+    async def issue(renew: bool) -> str:
+        asked.append(renew)
+        return cluster.token("ada", ttl_s=3600 if renew else 33, name="Ada")
+
+    ada = await open_component(live=False, body="", at=between.url)
+    await ada.page.expose_function("issue", issue)
+    await ada.page.evaluate(
+        """(video) => {
+            Math.random = () => 0; // when within the time that is left is for chance to say
+            const component = document.createElement("live-comments");
+            component.token = (renew) => window.issue(renew);
+            component.video = video;
+            document.querySelector("main").append(component);
+            window.states = [];
+            component.addEventListener("state", () => window.states.push(component.state));
+        }""",
+        video,
+    )
+    await ada.is_live()
+    said = []
+    while len(between.streams()) < 2 or len(said) < 10:
+        said.append(f"tick {len(said)}")
+        await post(said[-1])
+        await asyncio.sleep(0.05)
+        assert len(said) < 500, "it never moved"
+    await post("the end")
+    await ada.sees("the end")
+    assert (await ada.texts())[-100:] == [*said, "the end"][-100:]
+    assert asked == [False, True]
+    assert await ada.run("window.states") == ["live"]
+    first, then = between.streams()
+    assert first.headers["Authorization"] != then.headers["Authorization"]
+    assert then.headers["Last-Event-ID"] > first.headers["Last-Event-ID"]
+
+
 async def test_an_expired_token_does_not_stop_a_comment(open_component, cluster, video):
     asked = []
 
@@ -153,7 +197,7 @@ async def test_waits_grow_and_differ(open_component):
 async def test_it_polls_where_it_is_told_to_and_returns_to_the_stream(open_page, between, post, video):
     told = json.dumps({"url": f"/comments/{video}/snapshot", "intervalMs": 200})
     between.answer_next_stream(
-        f'event: poll\ndata: {told}\n\nretry: 4000\n\nevent: bye\ndata: {{"reason": "poll"}}\n\n'
+        f'event: poll\ndata: {told}\n\nretry: 3000\n\nevent: bye\ndata: {{"reason": "poll"}}\n\n'
     )
     await post("before")
     ada = await open_page("Ada", at=between.url)
@@ -174,7 +218,7 @@ async def test_it_polls_where_it_is_told_to_and_returns_to_the_stream(open_page,
 async def test_behind_a_proxy_that_holds_streams_back_it_polls(open_page, between, post):
     between.holds_streams = True
     await post("before")
-    ada = await open_page("Ada", at=between.url, live=False)
+    ada = await open_page("Ada", at=between.url, live=False, hurried=("following.js",))
     await ada.sees("before")
     await ada.is_live()
     await expect(ada.page.locator("live-comments .state")).to_have_text("live, every few seconds")
@@ -245,23 +289,46 @@ async def test_events_of_later_versions_and_broken_ones_are_taken_for_nothing(wa
     assert watching.errors == []
 
 
+FREEZABLE = """(() => {
+    window.laterMs = 0;
+    const now = Date.now;
+    Date.now = () => now.call(Date) + window.laterMs;
+    window.drawings = 0;
+    new MutationObserver(() => { window.drawings += 1; }).observe(list, { childList: true });
+})()"""
+
+
+@contextlib.asynccontextmanager
+async def frozen(viewer: Viewer, later_s: float):
+    """The tab is frozen for as long as the block lasts; then it is `later_s` later than it would be.
+
+    As with a tab that nobody has looked at for a while, none of its scripts run meanwhile, and nothing that it is sent
+    is read: a debugger holds it. What the clock says afterwards is the only thing that is made up, in short runs.
+    """
+    await viewer.run(FREEZABLE)
+    debugger = await viewer.page.context.new_cdp_session(viewer.page)
+    paused = asyncio.get_running_loop().create_future()
+    debugger.once("Debugger.paused", lambda event: paused.set_result(event))  # noqa: PLW0108  it marks what it calls
+    await debugger.send("Debugger.enable")
+    await debugger.send("Debugger.pause")
+    frame = (await paused)["callFrames"][0]["callFrameId"]
+    yield
+    later = f"window.laterMs = {later_s * 1000}"
+    await debugger.send("Debugger.evaluateOnCallFrame", {"callFrameId": frame, "expression": later})
+    await debugger.send("Debugger.disable")
+
+
 async def test_a_page_that_was_hidden_for_an_hour_catches_up_without_a_flood(watching, between, post):
-    """Nothing is drawn while nobody looks; back again, the newest page is read in place of all that was missed."""
+    """The connection is long gone: the newest page is read in place of all that was missed."""
     await post("before")
     await watching.sees("before")
-    hide = "Object.defineProperty(document, 'visibilityState', { value: given, configurable: true })"
-    await watching.run(hide, "hidden")
-    await watching.run("(window.realNow = Date.now, undefined)")
-    between.down = True
-    await between.cut()
-    await post(*(f"missed {number}" for number in range(180)))
-    await watching.run("(Date.now = () => window.realNow.call(Date) + 3_600_000, undefined)")
-    await watching.run(
-        "(window.drawings = 0, new MutationObserver(() => { window.drawings += 1 }).observe(list, { childList: true }))"
-    )
-    await watching.run(hide, "visible")
-    between.asked.clear()
-    between.down = False
+    async with frozen(watching, later_s=0 if LONG else 3600):
+        between.down = True
+        await between.cut()
+        await post(*(f"missed {number}" for number in range(180)))
+        await asyncio.sleep(HIDDEN_S)
+        between.asked.clear()
+        between.down = False
     await watching.sees("missed 179", timeout_ms=45_000)
     texts = await watching.texts()
     assert texts == [f"missed {number}" for number in range(180 - len(texts), 180)]
@@ -273,6 +340,21 @@ async def test_a_page_that_was_hidden_for_an_hour_catches_up_without_a_flood(wat
     await post("after")
     await watching.sees("missed 179", "after")
     await expect(watching.page.locator(NEWER)).to_be_hidden()
+
+
+async def test_a_page_that_is_hidden_with_its_stream_open_draws_what_came_at_once(open_page, post):
+    ada = await open_page("Ada")
+    await post("before")
+    await ada.sees("before")
+    async with frozen(ada, later_s=0):
+        await post(*(f"meanwhile {number}" for number in range(300)))
+    await ada.sees("meanwhile 298", "meanwhile 299")
+    texts = await ada.texts()
+    assert texts == [f"meanwhile {number}" for number in range(300 - len(texts), 300)]
+    assert len(texts) <= ROWS_AT_MOST
+    assert await ada.run("window.drawings") <= 10
+    await post("after")
+    await ada.sees("meanwhile 299", "after")
 
 
 async def test_a_token_that_stays_refused_ends_it_with_a_reason_and_a_way_back(open_component, site, video, cluster):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from statistics import median
 
-import pytest
 from playwright.async_api import expect
 
 WARM_UP = 4
@@ -101,9 +103,21 @@ async def test_two_browsers_see_each_others_comments_within_200_ms(open_page, fi
     assert took_ms[int(COMMENTS * 0.9)] < 200
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-async def test_comments_stay_inside_the_page(open_page, post, width):
+async def test_comments_stay_inside_the_page(open_page, post):
     await post("w" * 500, "a\n" * 200, name="n" * 40)
-    viewer = await open_page("Viewer", width=width)
-    assert await viewer.run("document.documentElement.scrollWidth <= innerWidth")
-    assert await viewer.run("list.querySelector('.text').getBoundingClientRect().height < 400")
+    viewer = await open_page("Viewer")
+    for width in (1280, 320):
+        await viewer.page.set_viewport_size({"width": width, "height": 800})
+        assert await viewer.run("document.documentElement.scrollWidth <= innerWidth")
+        assert await viewer.run("list.querySelector('.text').getBoundingClientRect().height < 400")
+
+
+async def test_a_comment_of_another_day_says_which(open_page, between):
+    ada = await open_page("Ada", at=between.url)
+    now_ms = int(time.time() * 1000)
+    for number, ago_days in ((1, 3), (2, 0)):
+        said = {"commentId": str(2**52 + number), "userId": "nora", "message": "hello"}
+        said["timestamp"] = now_ms - ago_days * 86_400_000
+        await between.say(f"id: {said['commentId']}\ndata: {json.dumps(said)}\n\n")
+    times = ada.page.locator("live-comments .list time")
+    await expect(times).to_have_text([re.compile(r"^\d+ \w+, \d\d:\d\d$"), re.compile(r"^\d\d:\d\d$")])

@@ -108,6 +108,31 @@ async def test_a_name_can_be_chosen_and_one_that_is_refused_corrected(open_page)
     await expect(viewer.page.locator("live-comments .comment .name")).to_have_text("Ada")
 
 
+async def test_escape_leaves_the_name_as_it_was(open_page):
+    viewer = await open_page("Ada")
+    await viewer.page.click("#change")
+    await expect(viewer.page.locator("#new-name")).to_be_focused()
+    await viewer.page.keyboard.type("Ben")
+    await viewer.page.keyboard.press("Escape")
+    await expect(viewer.page.locator("#name")).to_have_text("Ada")
+    await expect(viewer.page.locator("#change")).to_be_focused()
+
+
+async def test_nothing_moves_when_a_crowd_comes_and_leaves(open_page):
+    viewer = await open_page("Ada")
+    places = """[...document.querySelectorAll(".about, .about .button, live-comments")]
+        .map((one) => JSON.stringify(one.getBoundingClientRect()))"""
+    for width in (1280, 390, 320):
+        await viewer.page.set_viewport_size({"width": width, "height": 800})
+        before = await viewer.run(places)
+        await viewer.page.click("[data-mood=quiet]")
+        await expect(viewer.page.locator("#crowd-state")).to_contain_text("for another")
+        assert await viewer.run(places) == before, width
+        await viewer.page.click("#stop-crowd")
+        await expect(viewer.page.locator("#crowd-state")).to_have_text("Let in a crowd of made-up people")
+        assert await viewer.run(places) == before, width
+
+
 async def test_where_there_are_no_guests_the_page_still_shows_the_room(open_page, site):
     async def no_guests(route: Route) -> None:
         body = json.dumps({"code": "not_found", "detail": "There is nothing at this address."})
@@ -137,7 +162,7 @@ async def test_a_crowd_comes_speaks_and_leaves(open_page):
     assert len(set(names)) >= 4
     await expect(viewer.page.locator("#crowd-state")).to_contain_text("comments a second, for another 2:")
     await viewer.page.get_by_role("button", name="Stop").click()
-    await expect(viewer.page.locator("#stop-crowd")).to_be_hidden()
+    await expect(viewer.page.locator("#stop-crowd")).to_be_disabled()
     shown = len(await viewer.texts())
     await asyncio.sleep(1.5)
     assert len(await viewer.texts()) <= shown + 3, "those that were on their way"

@@ -15,6 +15,7 @@ from tests.shared_data import SHARED
 from tests.web.conftest import make_guest
 
 IN_WINDOW = 190
+GATEWAY_NOTICES_S = 3  # two checks that fail, each of which takes its time
 
 
 @pytest.fixture(scope="session")
@@ -78,10 +79,9 @@ async def post_all(site: str, video: str, texts: list[str]) -> list[str]:
     return stored
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
-async def test_a_native_event_source_with_the_cookie_follows_through_reconnects(
-    contexts, cluster, post, site, video, killed
-):
+@pytest.fixture
+async def native(contexts, cluster, site, video):
+    """A page with a native `EventSource` on it, which has the cookie, and no component."""
     context = await contexts()
     await context.add_cookies(
         [{"name": "livecomments_token", "value": cluster.token("ada"), "url": site, "httpOnly": True}]
@@ -93,12 +93,20 @@ async def test_a_native_event_source_with_the_cookie_follows_through_reconnects(
             window.heard = [];
             window.opened = 0;
             window.source = new EventSource(`/comments/${video}/stream`);
+            window.byes = [];
             window.source.addEventListener("sync", () => { window.opened += 1; });
+            window.source.addEventListener("bye", ({ data }) => window.byes.push(JSON.parse(data).reason));
             window.source.onmessage = ({ data }) => window.heard.push(JSON.parse(data).message);
         }""",
         video,
     )
     await page.wait_for_function("() => window.opened === 1")
+    return page
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+async def test_a_native_event_source_with_the_cookie_follows_through_reconnects(native, cluster, post, killed):
+    page = native
     await post("one", "two")
     await page.wait_for_function("() => window.heard.length === 2")
     edge = await only_edge_with_viewers(cluster)
@@ -110,6 +118,27 @@ async def test_a_native_event_source_with_the_cookie_follows_through_reconnects(
     assert await page.evaluate("window.heard") == ["one", "two", "three", "four", "five"]
     assert await page.evaluate("window.opened") >= 2
     await until_ready(edge["url"])
+
+
+async def test_a_native_event_source_follows_again_after_a_time_without_any_edge(native, cluster, post):
+    """Any status but 200 would end it for good: the gateway answers for the edges, and says when to come back."""
+    page = native
+    await post("one")
+    await page.wait_for_function("() => window.heard.length === 1")
+    edges = cluster.describe()["edges"]
+    for edge in edges:
+        os.kill(edge["pid"], signal.SIGSTOP)  # and the gateway's checks fail
+    await asyncio.sleep(GATEWAY_NOTICES_S)
+    for edge in edges:
+        os.kill(edge["pid"], signal.SIGKILL)
+    await page.wait_for_function("() => window.byes.includes('full')", timeout=20_000)
+    await post("two", "three")
+    await page.wait_for_function("() => window.heard.length >= 3", timeout=40_000)
+    await post("four")
+    await page.wait_for_function("() => window.heard.at(-1) === 'four'", timeout=40_000)
+    assert await page.evaluate("window.heard") == ["one", "two", "three", "four"]
+    for edge in edges:
+        await until_ready(edge["url"])
 
 
 async def only_edge_with_viewers(cluster) -> dict:

@@ -11,10 +11,13 @@ import aiohttp
 import aiohttp.web
 import orjson
 import pytest
-from playwright.async_api import expect
+import quart
+from playwright.async_api import Route, expect
 
+from history import status as status_module
 from history.parts import TIMEOUT_S
-from history.status import Status
+from history.status import KEEP_EVERY_S, KEPT_S, PATHS, Status
+from runtime.service import make_app
 from tests.web.conftest import ARTEFACTS
 from tests.web.test_everyone import violations
 
@@ -119,6 +122,72 @@ async def test_however_many_look_the_parts_are_asked_once_a_second(collector):
     answers = await asyncio.gather(*(status.body() for _ in range(50)))
     assert len({*answers}) == 1
     assert collector.asked == ["/readyz", "/metrics"]
+
+
+async def test_what_the_parts_said_is_kept_for_five_minutes(collector, monkeypatch):
+    most = int(KEPT_S / KEEP_EVERY_S)
+    asked_often = asyncio.Event()
+
+    async def fine(request):
+        if len(collector.asked) > 2 * (most + 5):
+            asked_often.set()
+        return aiohttp.web.Response(text="" if request.path == "/metrics" else "ok\n")
+
+    status = collector(await collector.start(fine))
+    app = quart.Quart("test")
+    status.add_routes(app)
+    monkeypatch.setattr(status_module, "FRESH_S", 0)
+    monkeypatch.setattr(status_module, "KEEP_EVERY_S", 0)
+    keeping = asyncio.create_task(status.keep())
+    await asked_often.wait()
+    keeping.cancel()
+    answer = await app.test_client().get("/status/past.json", headers={"Host": "localhost"})
+    kept = orjson.loads(await answer.get_data())
+    assert len(kept) == most
+    assert [one["at"] for one in kept] == sorted(one["at"] for one in kept)
+    assert kept[-1]["parts"][0]["name"] == "edge-1"
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        *(("localhost:8080", 200), ("127.0.0.1", 200), ("127.9.9.9:1", 200), ("[::1]:8080", 200)),
+        *(("comments.example", 200), ("rebound.example:8080", 403), ("localhost.rebound.example", 403)),
+        *(("127.0.0.1.rebound.example", 403), ("192.0.2.1", 403), ("", 403)),
+    ],
+)
+async def test_a_name_that_leads_here_from_elsewhere_shows_nothing(tmp_path, host, wanted):
+    """DNS rebinding: a page of somebody else's name is of one origin with this one, for the browser."""
+    app = make_app("test")
+    status = Status(tmp_path / "none", ["https://comments.example"])
+    status.add_routes(app)
+    answer = await app.test_client().get("/status.json", headers={"Host": host})
+    assert answer.status_code == wanted
+    assert not status.is_ours("[")
+    await status.stop()
+
+
+async def test_the_gateway_hands_on_whose_name_it_was_asked_by(site):
+    async with aiohttp.ClientSession() as session:
+        for path in PATHS:
+            async with session.get(site + path, headers={"Host": "rebound.example"}) as answer:
+                assert answer.status == 403, path
+                assert (await answer.json())["code"] == "foreign_host"
+
+
+async def test_whoever_comes_sees_the_minutes_before(contexts, site):
+    async def past(route: Route) -> None:
+        answer = await route.fetch(url=f"{site}/status.json")
+        newest = await answer.json()
+        await route.fulfill(json=[{**newest, "at": newest["at"] - ago_s * 1000} for ago_s in (290, 150, 10)])
+
+    page = await (await contexts()).new_page()
+    await page.route("**/status/past.json", past)
+    await page.goto(f"{site}/status")
+    await expect(page.locator("#summary")).to_have_text("All 8 parts are ready, nothing is lost.")
+    viewers = page.locator(".chart", has=page.get_by_role("heading", name="Viewers by edge")).locator("path").first
+    assert re.match(r"M(\d\.|1\d\.).*L1[45]\d\..*L2[89]\d\.", await viewers.get_attribute("d"))
+    await expect(page.locator(".axis-x").first).to_have_text("5 minutes agonow")
 
 
 async def test_the_page_shows_rates_percentiles_and_a_part_that_is_killed(contexts, site, cluster, post):

@@ -22,6 +22,11 @@ export class Credentials {
     return this.#userId;
   }
 
+  /** Whether there is anybody to ask for another token. */
+  get renewable() {
+    return this.#ask !== null;
+  }
+
   /** With the cookie, nobody knows who one is before the first comment of one's own. */
   learn(userId) {
     this.#userId ??= userId;

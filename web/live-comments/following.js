@@ -19,6 +19,7 @@ const HELD_BACK_POLL_MS = 2_000;
 const HELD_BACK_FOR_MS = 60_000; // then it looks whether streams come through now; twice as long each time
 const HELD_BACK_AT_MOST_MS = 15 * 60_000;
 const TOKENS_AT_MOST = 3; // refused in a row
+const RENEW_WITHIN = 0.5; // of the time that a token has left; when in it is for chance to say, as many end together
 
 export class Following {
   position = null; // the id up to which everything is here; null before the newest page is
@@ -49,10 +50,12 @@ export class Following {
   async run() {
     const leave = () => this.#leave?.abort(); // what the connection went over may be gone
     for (const name of ["online", "offline"]) globalThis.addEventListener?.(name, leave, { signal: this.#signal });
-    for (;;) {
-      if (!this.polling) this.#does.become("connecting");
+    for (let moving = false; ; ) {
+      if (!this.polling && !moving) this.#does.become("connecting");
       const ending = await this.#try();
       this.#signal.throwIfAborted();
+      moving = ending.moving;
+      if (moving) continue; // with the new token, from the same place, at once
       this.#failures += 1;
       if (ending.poll && (await this.#poll(ending.poll, ending.forMs))) continue;
       this.polling = false;
@@ -62,6 +65,7 @@ export class Following {
   }
 
   async #try() {
+    const isFirst = this.position === null;
     try {
       if (this.position === null) {
         this.position = await this.#does.begin();
@@ -75,14 +79,17 @@ export class Following {
       if (problem.kind === "refused") throw problem;
       if (problem.kind === "token") this.#refusedTokens += 1;
       if (this.#refusedTokens >= TOKENS_AT_MOST) throw problem;
+      if (problem.kind === "token" && isFirst && !this.#service.credentials.renewable) throw problem; // signed out
       return { waitMs: problem.retryAfterMs };
     }
   }
 
   async #stream() {
     const leaving = new AbortController();
-    const ending = { waitMs: 0, poll: null, forMs: 0 };
+    const ending = { waitMs: 0, poll: null, forMs: 0, moving: false };
+    let token = null;
     let expired = false;
+    let renewing;
     const began = Date.now();
     const take = ({ event: name = "message", id, data: text, retry }) => {
       this.#heardAt = Date.now();
@@ -94,7 +101,9 @@ export class Following {
       else if (ending.waitMs) this.#retryMs = ending.waitMs;
       if (name === "poll") ending.poll = data;
       if (name === "sync") this.#arrived();
-      if (name === "expiring") this.#renew();
+      if (name === "expiring") {
+        renewing ??= setTimeout(() => this.#move(token, leaving, ending), data.inMs * RENEW_WITHIN * Math.random());
+      }
       this.#does.take(name, data);
       if (id) this.position = id;
     };
@@ -104,6 +113,7 @@ export class Following {
       const response = await this.#service
         .stream(this.position, { signal: leaving.signal, withinMs: 2 * FIRST_WITHIN_MS })
         .finally(() => clearTimeout(late));
+      token = await this.#service.credentials.token(); // it was opened with
       const firstWithinMs = Math.max(FIRST_WITHIN_MS - (Date.now() - began), 1);
       const how = await readEvents(response, take, { firstWithinMs, quietAtMostMs: QUIET_AT_MOST_MS });
       if (how === "silent") this.#noteSilence(began, ending);
@@ -114,11 +124,12 @@ export class Following {
       }
       this.#holdBack(ending);
     } finally {
+      clearTimeout(renewing);
       this.#leave = null;
       leaving.abort();
     }
     if (ending.poll && !ending.forMs) ending.forMs = nextWaitMs(1, ending.waitMs);
-    if (expired) await this.#renew();
+    if (expired) await this.#renew(token);
     return ending;
   }
 
@@ -161,10 +172,18 @@ export class Following {
     return true;
   }
 
-  async #renew() {
+  /** Leave a stream whose token is running out for one with another token, if that can be had. */
+  async #move(token, leaving, ending) {
+    await this.#renew(token);
+    if (leaving.signal.aborted || (await this.#service.credentials.token()) === token) return;
+    ending.moving = true;
+    leaving.abort();
+  }
+
+  /** Ask for another token than this one, unless there is another one by now. */
+  async #renew(token) {
     try {
-      const { credentials } = this.#service;
-      await credentials.renew(await credentials.token());
+      await this.#service.credentials.renew(token);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
     }

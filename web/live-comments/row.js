@@ -5,7 +5,10 @@ import { element } from "./dom.js";
 const LONG_TEXT = 240; // characters, from which on a comment may need "more"
 const LONG_LINES = 6;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+/** @type {Intl.DateTimeFormatOptions} */
+const TIME = { hour: "numeric", minute: "2-digit" };
+const clock = new Intl.DateTimeFormat(undefined, TIME);
+const calendar = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...TIME });
 
 /** A comment of the timeline. */
 export function commentRow(comment, words) {
@@ -17,12 +20,17 @@ export function commentRow(comment, words) {
     );
   }
   const at = new Date(comment.timestamp);
-  const time = element("time", { class: "time", datetime: at.toISOString(), text: clock.format(at) });
+  const time = element("time", { class: "time", datetime: at.toISOString(), text: when(at) });
   const staff = comment.role === "host" || comment.role === "moderator";
   const role = staff ? element("span", { class: "role", text: words.roles[comment.role] }) : null;
   const made = row(comment.name ?? comment.userId, comment.userId, comment.message, role, time);
   made.dataset.id = comment.id;
   return made;
+}
+
+/** The time; of another day than today, that day as well. */
+function when(at) {
+  return (at.toDateString() === new Date().toDateString() ? clock : calendar).format(at);
 }
 
 /** A comment of the viewer's own that is on its way. `does`: `again`, `edit` and `discard` it. */

@@ -92,21 +92,23 @@ const charts = [
 
 let before = null;
 
-function draw(now) {
+/** Add what two answers in a row say to the charts. */
+function plot(now) {
   const edges = now.parts.filter(of("edge")).map(({ name }) => name);
   for (const one of charts) {
     if (one.title === "Viewers" && edges.join() !== one.lines.join()) {
       one.lines = edges;
-      one.chart?.root.remove();
       one.chart = null;
     }
-    if (!one.chart) {
-      one.chart = new Chart(one);
-      part("charts").append(one.chart.root);
-    }
-    one.chart.add(one.read(before, now));
+    one.chart ??= new Chart(one);
+    one.chart.add(now.at, one.read(before, now));
   }
-  part("charts").replaceChildren(...charts.map(({ chart }) => chart.root));
+}
+
+function draw(now) {
+  plot(now);
+  const shown = charts.map(({ chart }) => chart.root);
+  if (shown.some((root, place) => part("charts").children[place] !== root)) part("charts").replaceChildren(...shown);
   part("parts").replaceChildren(...now.parts.map((one) => partRow(one, now)));
 }
 
@@ -172,4 +174,18 @@ async function ask() {
   setTimeout(ask, EVERY_MS);
 }
 
-ask();
+/** What the service has kept of the minutes before this page was opened. */
+async function recall() {
+  try {
+    const answer = await fetch("/status/past.json", { cache: "no-store" });
+    if (!answer.ok) return;
+    for (const past of await answer.json()) {
+      plot(past);
+      before = past;
+    }
+  } catch {
+    // It begins with what comes now.
+  }
+}
+
+recall().then(ask);
