@@ -9,6 +9,9 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `channels.py` | which videos have a channel here: opened with the first viewer, let go after the last |
 | `feed.py` | the live copies of one video, in order and without a gap |
 | `intake.py` | what to do with one live copy |
+| `sampled_intake.py` | a hot video of which the sample alone is taken in |
+| `cared_for.py` | whose comments its viewers see, sample or not |
+| `left_out.py` | which comments the ring lacks for that reason, and whose they are |
 | `frames.py` | a stored message as the bytes that viewers get |
 | `ring.py` | the newest comments of a video, in memory |
 | `channel.py` | one video: its ring, its viewers, and the writing to all of them |

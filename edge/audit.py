@@ -1,6 +1,7 @@
 """Did everything that was acknowledged come to this edge? Asked of the rings of the videos that have viewers here.
 
-What a ring does not reach back to, because the video was opened later or there was too much, cannot be looked for.
+What a ring does not reach back to, because the video was opened later or there was too much, cannot be looked for; nor
+what it was told to be left out of the sample, where that is all that is taken in.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class EdgeAudit:
 
     def _compare_one(self, name: str, acknowledged: Acknowledged, video: OpenVideo) -> None:
         ring = video.channel.ring
-        reached = [number for number in acknowledged.numbers if number > ring.floor]
+        reached = [number for number in acknowledged.numbers if not video.channel.may_lack(number)]
         frames = {number: frame for number in reached if (frame := ring.frame_of(number)) is not None}
         UNAUDITED.labels(EDGE).inc(len(acknowledged.numbers) - len(reached))
         AUDITED.labels(EDGE).inc(len(reached))
@@ -91,5 +92,5 @@ def _lacks(acknowledged: Acknowledged, video: OpenVideo) -> bool:
     """Return whether something may still be on its way."""
     ring = video.channel.ring
     return not video.feed.is_open or any(
-        number > ring.floor and ring.frame_of(number) is None for number in acknowledged.numbers
+        ring.frame_of(number) is None and not video.channel.may_lack(number) for number in acknowledged.numbers
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from edge.cared_for import CaredFor, marks_of
+from edge.left_out import LeftOut
 from edge.metrics import (
     FLUSHED_COMMENTS,
     FLUSHES,
@@ -19,6 +22,7 @@ from edge.pacer import Pacer
 from edge.ring import Ring
 from edge.viewer import Viewer
 from runtime.metrics import DELIVERED
+from runtime.tokens import Identity
 from wire import sse
 
 SLICE: Final = 256  # viewers written to before the event loop is given back
@@ -75,6 +79,8 @@ class Channel:
         self._notices = b""  # for the next round
         self._all_written: asyncio.Event = asyncio.Event()  # set whenever a round leaves nothing to write
         self._shown = self._hidden = 0  # comments since the viewers were last told
+        self.cared_for: CaredFor | None = None  # kept while it may take in the sample alone (see `sampled_intake.py`)
+        self._left_out: LeftOut | None = None  # what the ring does not hold, if anything ever was
 
     def begin(self, floor: int) -> None:
         """Say above which number the ring holds everything; before the first message."""
@@ -97,6 +103,30 @@ class Channel:
         else:
             self._write_soon()
 
+    def leave_out(self, entries: Sequence[tuple[int, int]]) -> None:
+        """Note comments (number, author's mark) that are not in the sample, and that nobody here sees all the same."""
+        self._hidden += len(entries)
+        if self._left_out is None:
+            self._left_out = LeftOut()
+        self._left_out.add(entries, self.ring.floor)
+
+    def lacks_of(self, identity: Identity | None, number: int) -> bool:
+        """Whether the ring lacks, or may lack, a comment above a number that somebody sees, sample or not."""
+        return (
+            self._left_out is not None and identity is not None and self._left_out.concerns(marks_of(identity), number)
+        )
+
+    def is_whole_after(self, number: int) -> bool:
+        """Whether the ring holds everything above a number, and not a sample of it."""
+        return number >= self.ring.floor and (self._left_out is None or not self._left_out.any_after(number))
+
+    def may_lack(self, number: int) -> bool:
+        """Whether the ring need not hold a number: it does not reach back so far, or took in the sample alone."""
+        left_out = self._left_out
+        return number <= self.ring.floor or (
+            left_out is not None and (number <= left_out.floor or left_out.has(number))
+        )
+
     def tell(self, notice: bytes) -> None:
         """Write something to all viewers that has no place in the order: the slow ones do without it."""
         self._notices += notice
@@ -113,11 +143,16 @@ class Channel:
         viewer.channel = self
         viewer.index, viewer.reached = index, self.ring.number_before(index)
         self.viewers[viewer] = None
+        if self.cared_for is not None:
+            self.cared_for.add(viewer.identity)
         self.catch_up(viewer)
 
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer."""
-        self.viewers.pop(viewer, None)
+        if viewer in self.viewers:
+            del self.viewers[viewer]
+            if self.cared_for is not None:
+                self.cared_for.remove(viewer.identity)
 
     async def written(self) -> None:
         """Wait until all that has come in has been written to the viewers that take it."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Final
 
 import nats.errors
@@ -21,10 +22,13 @@ from edge.intake import Verdict, given_again, judge
 from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
 from edge.preceding import count_newest
 from edge.replays import Message, Replays
+from edge.sampled_intake import SampledIntake
 from runtime.jetstream import stored_message
 from runtime.logs import get_logger
 from runtime.metrics import PUBLISHED
 from wire import headers, sse, subjects
+from wire.comment import ordinary_author
+from wire.sample import HOT, Bundle
 from wire.sampling import Sampler
 
 # Copies kept while a gap below them is filled; above that they are read again instead. Less than a ring holds.
@@ -58,6 +62,8 @@ class Feed:
         self._connection = connection
         self._replays = replays
         self._sampler = sampler  # None: everything is shown
+        self._hot_rate = sampler.readable_rate * HOT if sampler is not None else 0.0
+        self._sampled = SampledIntake(self, connection, replays, sampler) if sampler is not None else None
         self._found_short = found_short
         self._newest_ms = 0
         self._loop = asyncio.get_running_loop()
@@ -88,17 +94,56 @@ class Feed:
             await asyncio.wait({self._task})
         if not self._opened.done():
             self._opened.cancel()
-        if self._subscription is not None:
+        if self._sampled is not None:
+            await self._sampled.close()
+        await self.unsubscribe()
+
+    async def subscribe(self) -> None:
+        """Take in live copies; returns when the server knows of it. Raises what nats-py raises."""
+        if self._subscription is None:
+            self._subscription = await self._connection.subscribe(
+                subjects.live(self.channel.shard, self.channel.video),
+                cb=self._heard,
+                pending_msgs_limit=PENDING_COPIES,
+                pending_bytes_limit=PENDING_BYTES,
+            )
+        await self._connection.flush(FLUSH_TIMEOUT_S)
+
+    async def unsubscribe(self) -> None:
+        """Take in live copies no more."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
             # Without a connection there is no subscription at the server either.
             with contextlib.suppress(nats.errors.Error, OSError):
-                await self._subscription.unsubscribe()
+                await subscription.unsubscribe()
 
     def reach(self, number: int) -> None:
         """See to it that the channel gets everything up to `number`, which is known to be stored."""
         if number > max(self.newest, self._wanted):
-            GAPS_FOUND.inc()
+            if self._task is None:
+                GAPS_FOUND.inc()
             self._wanted = number
             self._fill_soon()
+
+    def take_bundle(self, bundle: Bundle, fetched: Mapping[int, Message]) -> None:
+        """Pass a bundle of the sample on, with those comments left out of it that somebody here sees all the same."""
+        self.heard_at = self._loop.time()
+        self.was_asked_for = False
+        if self._task is not None or bundle.after > self.newest:
+            self.reach(bundle.upto)
+            return
+        if self._sampler is None or bundle.upto <= self.newest:
+            return
+        known = self.newest
+        chosen = [Message(one.number, one.kind, one.posted_ms, one.payload) for one in bundle.chosen]
+        for message in sorted([*chosen, *fetched.values()], key=attrgetter("number")):
+            if message.number > known:
+                PUBLISHED.inc()
+                author = ordinary_author(message.payload) if message.number in fetched else None
+                self._pass_on(message, author)
+        self.channel.leave_out([one for one in bundle.left_out if one[0] > known and one[0] not in fetched])
+        self.newest = bundle.upto
+        self._sampler.go_on_from(bundle.counted)
 
     async def _open(self) -> None:
         # Not `while True`: what is awaited here may swallow a cancellation (see `runtime/cancelling.py`).
@@ -121,14 +166,7 @@ class Feed:
     async def _subscribe_and_ask(self) -> int:
         """Return the newest number, asked for when the server knew of the subscription."""
         channel = self.channel
-        if self._subscription is None:
-            self._subscription = await self._connection.subscribe(
-                subjects.live(channel.shard, channel.video),
-                cb=self._heard,
-                pending_msgs_limit=PENDING_COPIES,
-                pending_bytes_limit=PENDING_BYTES,
-            )
-        await self._connection.flush(FLUSH_TIMEOUT_S)
+        await self.subscribe()
         newest = await self._replays.newest(channel.shard, channel.video)
         if self._sampler is not None:
             await count_newest(self._sampler, self._replays, channel.shard, channel.video, newest)
@@ -163,9 +201,16 @@ class Feed:
 
     def _append(self, message: Message) -> int:
         """Pass a message on, and return how many bytes it is."""
+        hidden_author = None
+        if self._sampler is not None and self._sampled is not None:
+            hidden_author = message.hidden_author(self._sampler)
+            if self._sampler.rate >= self._hot_rate:
+                self._sampled.hot()
+        return self._pass_on(message, hidden_author)
+
+    def _pass_on(self, message: Message, hidden_author: str | None) -> int:
         self.newest = message.number
         self._newest_ms = message.posted_ms
-        hidden_author = None if self._sampler is None else message.hidden_author(self._sampler)
         frame = message.frame()
         self.channel.append(message.number, frame, message.posted_ms, hidden_author)
         return len(frame)

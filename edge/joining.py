@@ -87,7 +87,8 @@ class Joining:
             # No position: nothing is replayed. One that means nothing: the viewer is told that something is missing.
             _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
             return True
-        if video.channel.ring.floor <= position.number <= feed.newest:
+        ring_has_it = video.channel.ring.floor <= position.number <= feed.newest
+        if ring_has_it and not video.channel.lacks_of(viewer.identity, position.number):
             _finish(viewer, video, position.number, _Replay(resumed=True))
             return True
         return False
@@ -102,7 +103,8 @@ class Joining:
         while number is not None and not viewer.is_leaving:
             if not video.feed.is_open:
                 await video.feed.opened()
-            if number >= video.channel.ring.floor:
+            ring_has_it = number >= video.channel.ring.floor
+            if ring_has_it and not video.channel.lacks_of(viewer.identity, number):
                 _finish(viewer, video, number, replay)
                 return
             try:
@@ -131,11 +133,13 @@ class Joining:
     async def _replay(self, viewer: Viewer, video: OpenVideo, number: int, replay: _Replay) -> int:
         """Write to the viewer what lies between its position and the ring, and return how far that went.
 
+        Where the ring holds a sample, without what this viewer sees all the same, it goes as far as the ring does.
+
         A piece is read when the one before it has been written, so that a viewer that does not read holds one piece of
         a deep replay, and none of the slots. Raises `StoreError` only where nothing could be written.
         """
         channel = video.channel
-        begin, upto = number, channel.ring.floor
+        begin, upto = number, channel.ring.floor if number < channel.ring.floor else video.feed.newest
         parts = self._replays.parts(channel.shard, channel.video, begin, upto, max(1, self._depth - replay.replayed))
         async with contextlib.aclosing(parts):
             while number < upto:

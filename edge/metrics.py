@@ -10,6 +10,8 @@ from runtime.metrics import LATENCY_BUCKETS_S
 
 VIEWERS: Final = Gauge("livecomments_viewers", "Viewers connected to this edge")
 VIDEOS: Final = Gauge("livecomments_videos", "Videos with a channel on this edge")
+SAMPLED_VIDEOS: Final = Gauge("livecomments_sampled_videos", "Hot videos of which this edge takes in the sample alone")
+BUNDLES: Final = Counter("livecomments_sample_bundles_heard", "Bundles of hot videos' samples that came here")
 WRITES: Final = Counter("livecomments_writes", "Writes to viewers' sockets")
 WRITTEN_BYTES: Final = Counter("livecomments_written_bytes", "Bytes written to viewers' sockets")
 FLUSHES: Final = Counter("livecomments_flushes", "Rounds of writing to all viewers of a video")

@@ -182,6 +182,13 @@ class Replays:
         batch, _ = await self._reader.after(shard, video, number - 1, 1)
         return batch[0].posted_ms if batch and batch[0].number == number else None
 
+    async def one(self, shard: int, video: str, number: int) -> Message:
+        """Return one message that the stream holds. Raises `StoreError`."""
+        stored = await self._reader.one(shard, number)
+        if stored is None or subjects.video_of(stored.subject) != video:
+            raise StoreAwayError(f"shard {shard}: {number} is not there, or a replica lags behind its leader")
+        return Message(stored.number, stored.kind, stored.posted_ms, stored.payload)
+
     async def times(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> list[int]:
         """Return when the messages up to a number were stored, oldest first, of those that were at `since_ms` or later.
 

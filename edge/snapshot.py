@@ -93,6 +93,8 @@ def _from_ring(opened: OpenVideo | None) -> list[dict[str, Any]]:
     """Return the newest comments out of memory; none unless it holds enough of them."""
     if opened is None or not opened.feed.is_open:
         return []
+    if not opened.channel.is_whole_after(opened.channel.ring.floor):
+        return []  # it is a sample of them
     frames = [frame for frame in opened.channel.ring.last(COMMENTS) if frame.startswith(b"id: ")]
     if len(frames) < COMMENTS:
         return []

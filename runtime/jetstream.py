@@ -310,6 +310,12 @@ class Reader:
         request = {"seq": number + 1, "batch": limit, "next_by_subj": subjects.comments(shard, video)}
         return await self._direct_get(shard, request)
 
+    async def one(self, shard: int, number: int) -> Stored | None:
+        """Return one message, None where there is none. A replica may answer that lags behind its leader."""
+        request = orjson.dumps({"seq": number})
+        reply = await _request(self._connection, f"$JS.API.DIRECT.GET.{subjects.stream_name(shard)}", request)
+        return stored_message(reply) if headers.SEQUENCE in (reply.headers or {}) else None
+
     async def since(self, shard: int, video: str, since_ms: int, limit: int) -> tuple[list[Stored], int]:
         """Return up to `limit` messages that were stored at a time or later; otherwise as `after`."""
         start = datetime.fromtimestamp(since_ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -13,6 +13,7 @@
 | `sse.py` | the event stream: writing it and reading it |
 | `audit.py` | the loss audit: what was acknowledged, and a digest of it |
 | `sampling.py` | which comments are shown when more come than anybody can read |
+| `sample.py` | the sample of a hot video, as a writer publishes it |
 | `page.py` | a page of history: what may be asked for |
 | `problem.py` | every refusal: its code, its status, its body |
 """

@@ -6,11 +6,13 @@ from the times at which messages were stored: so every edge and every viewer see
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from wire.comment import ordinary_author
 
 BUCKET_MS: Final = 250
+COUNTED: Final = 10  # numbers that say what a sampler has counted
 BUCKETS: Final = 8  # the seconds before: 2 s, of which the newest second counts alone as well
 _BUCKETS_PER_S: Final = 1000 // BUCKET_MS
 _WINDOW_S: Final = BUCKETS * BUCKET_MS / 1000
@@ -72,10 +74,8 @@ class Sampler:
         """What it has counted, so that another one can go on in its place."""
         return [self._bucket, self._current, *self._counts]
 
-    def go_on_from(self, counted: list[int]) -> None:
-        """Go on where another one stands. Raises `ValueError` for what none has counted."""
-        if len(counted) != len(self.counted):
-            raise ValueError("not what a sampler has counted")
+    def go_on_from(self, counted: Sequence[int]) -> None:
+        """Go on where another one stands."""
         self._bucket, self._current, *self._counts = counted
 
 

@@ -4,6 +4,7 @@
 |---|---|---|
 | `comments.S.V` | writer | a comment, stored by the stream `comments-S` |
 | `live.S.V` | JetStream | the stored comment again, with its number |
+| `sample.S.V` | writer | of a hot video: the comments chosen to be shown, and whose were left out |
 | `stored.S` | writer | "numbers up to here are stored": wakes the archiver |
 | `archived.S` | archiver | "numbers up to here are in Postgres" |
 | `short.S` | who finds out | the shard's stream was found short: its writers stop, and its archiver lifts it |
@@ -34,6 +35,11 @@ def comments(shard: int, video: str) -> str:
 def live(shard: int, video: str) -> str:
     """Return the subject on which JetStream republishes a stored comment."""
     return f"live.{shard}.{video}"
+
+
+def sample(shard: int, video: str) -> str:
+    """Return the subject on which a writer publishes the sample of a hot video."""
+    return f"sample.{shard}.{video}"
 
 
 def stored(shard: int | Literal["*"]) -> str:

@@ -20,6 +20,8 @@ In the order of a comment's way:
 | `judging.py` | whether a number that JetStream gave may be passed on |
 | `asking_history.py` | what a number stands for, where JetStream's word alone does not say |
 | `audit_log.py` | what was acknowledged, reported for the loss audit |
+| `hot_videos.py` | which videos are stored so much of that their sample may be this writer's to publish |
+| `sample_publisher.py` | the sample of one hot video, published |
 | `guests.py` | a token for anybody who names himself |
 | `metrics.py` | what a writer counts beside a comment's milestones |
 | `archiver_app.py` | the archiver as a process of its own |

@@ -26,6 +26,7 @@ from writer.archive_watch import ArchiveWatch
 from writer.audit_log import AuditLog
 from writer.batcher import Batcher
 from writer.guests import welcome
+from writer.hot_videos import HotVideos
 from writer.known_keys import KnownKeys
 from writer.limits import Limits
 from writer.posting import JSON, Posting, check_json_type
@@ -61,12 +62,19 @@ class Writer:
         marks = Marks(connection, settings.shards, self._found_short)
         await marks.start()
         publisher, known, log = Publisher(connection), KnownKeys(), AuditLog(connection, settings.shards)
+        hot = HotVideos(connection, settings.readable_rate)
+
+        def acknowledged(shard: int, video: str, number: int, payload: bytes | None) -> None:
+            log.note(shard, video, number, payload)
+            hot.note(shard, video)
+
         for shard in range(settings.shards):
-            batcher = Batcher(shard, connection, publisher, watch, marks, known, settings.hold_s, log.note)
+            batcher = Batcher(shard, connection, publisher, watch, marks, known, settings.hold_s, acknowledged)
             self.batchers.append(batcher)
         # Where that has no answer, the batchers look again before they send anything.
         await asyncio.gather(*(batcher.continuity.check() for batcher in self.batchers))
         self._tasks.append(asyncio.create_task(log.run(), name="audit"))
+        self._tasks.append(asyncio.create_task(hot.run(), name="hot videos"))
         for shard, batcher in enumerate(self.batchers):
             self._tasks.append(asyncio.create_task(batcher.run(), name=f"batcher-{shard}"))
 

@@ -42,4 +42,5 @@ KNOWN_KEYS: Final = Counter("livecomments_known_keys", "Repeats answered with th
 KNOWN_QUEUED: Final = KNOWN_KEYS.labels("queue")
 KNOWN_REMEMBERED: Final = KNOWN_KEYS.labels("memory")
 KNOWN_STORED: Final = KNOWN_KEYS.labels("store")
+BUNDLES: Final = Counter("livecomments_sample_bundles", "Bundles of hot videos' samples published")
 GUESTS: Final = Counter("livecomments_guests", "Tokens given to guests")

@@ -8,7 +8,7 @@ import secrets
 import sys
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ class Store:
     def __init__(self, url: str, connection: Client, process: Process) -> None:
         self.url = url
         self.pid = process.pid
+        self.connection = connection
         self._publisher = Publisher(connection)
 
     async def publish(self, video: str, text: str) -> int:
@@ -40,10 +41,13 @@ class Store:
         message = Outgoing(subjects.comments(SHARD, video), payload, secrets.token_hex(8))
         return (await self._publisher.one(message)).number
 
-    async def publish_batch(self, video: str, texts: list[str]) -> list[int]:
+    async def publish_batch(self, video: str, texts: list[str], users: Sequence[str] = ()) -> list[int]:
         """Store comments at once, and return their numbers."""
         subject = subjects.comments(SHARD, video)
-        messages = [Outgoing(subject, encode_payload(USER, text), secrets.token_hex(8)) for text in texts]
+        messages = [
+            Outgoing(subject, encode_payload(user, text), secrets.token_hex(8))
+            for text, user in zip(texts, users or [USER] * len(texts), strict=True)
+        ]
         return [ack.number for ack in await self._publisher.batch(messages)]
 
 

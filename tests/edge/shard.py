@@ -52,6 +52,11 @@ class Shard:
         self._ask()
         return next((one for one in self.numbers if one > number and one >= self.first), None)
 
+    async def one(self, shard: int, number: int) -> Stored | None:
+        self._ask()
+        there = self.numbers[: len(self.numbers) - self.lag]
+        return _stored(number) if number in there and number >= self.first else None
+
     async def newest(self, shard: int, video: str) -> int | None:
         self._ask()
         return next((one for one in reversed(self.numbers) if one >= self.first), None)

@@ -7,6 +7,7 @@
 | `big_room.py` | 10,000 viewers of one video on one edge |
 | `idle_memory.py` | what a viewer who hears nothing costs in memory |
 | `reconnect_storm.py` | 15,000 viewers coming back at once, each with a part to replay |
+| `hot_intake.py` | what taking in a hot video costs, all of it or its sample |
 | `flat_cost.py` | that a delivery costs the same for few and for many viewers and videos |
 | `hundred_thousand.py` | 100,000 viewers over six edges |
 """
@@ -20,6 +21,7 @@ from bench.fanout.scenarios import (
     big_room,
     busy_room,
     flat_cost,
+    hot_intake,
     hundred_thousand,
     idle_memory,
     one_write,
@@ -31,6 +33,7 @@ ALL: Final[tuple[Scenario, ...]] = (
     busy_room.SCENARIO,
     big_room.SCENARIO,
     idle_memory.SCENARIO,
+    hot_intake.SCENARIO,
     reconnect_storm.SCENARIO,
     flat_cost.SCENARIO,
     hundred_thousand.SCENARIO,
