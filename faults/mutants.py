@@ -41,17 +41,17 @@ MUTANTS: Final = (
         "a comment for which JetStream had no answer is acknowledged under the number that it would have had",
         (
             Patch(
-                "writer/batcher.py",
+                "writer/rounds.py",
                 "            _maybe_stored([entry])\n            return False\n",
-                "            guess = self.continuity.known + 1\n"
+                "            guess = self._continuity.known + 1\n"
                 "            self._waiting.resolve(entry, Kept(guess, self._watch.covered(self._shard, 0)))\n"
                 "            return True\n",
             ),
             Patch(
-                "writer/batcher.py",
+                "writer/rounds.py",
                 "        except StoreAwayError:\n            raise\n",
                 "        except StoreAwayError:\n"
-                "            guess = self.continuity.known + 1\n"
+                "            guess = self._continuity.known + 1\n"
                 "            acks = [Ack(guess + place, duplicate=False) for place in range(len(entries))]\n",
             ),
         ),

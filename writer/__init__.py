@@ -11,6 +11,7 @@ In the order of a comment's way:
 | `same_message.py` | the same text again, by the same user on the same video |
 | `known_keys.py` | message ids that were stored lately |
 | `batcher.py` | one shard: takes comments as they come, stores them in rounds |
+| `rounds.py` | a round on its way to JetStream: as a batch or as singles, split where that was refused |
 | `waiting.py` | the comments of one shard that wait for JetStream's word, and for how long they may |
 | `batch.py` | what goes to JetStream together, and how |
 | `entry.py` | a comment on its way into its shard's stream, and what became of it |

@@ -19,7 +19,7 @@ from nats.aio.client import Client
 
 from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
-from runtime.jetstream import Ack, AlreadyStoredError, Outgoing, Publisher, StoreAwayError, StoreError, StoreFullError
+from runtime.jetstream import Ack, Outgoing, Publisher, StoreError
 from runtime.logs import get_logger
 from runtime.marks import Marks
 from runtime.metrics import STORED
@@ -27,11 +27,10 @@ from wire import subjects
 from wire.problem import Refused
 from writer import metrics
 from writer.archive_watch import ArchiveWatch
-from writer.asking_history import ArchiveSilentError, agree, belongs
-from writer.batch import MAX_BATCH, Piece, piece_of, split
+from writer.batch import MAX_BATCH
 from writer.entry import Entry, Kept, Outcome
-from writer.judging import Word, judge
 from writer.known_keys import KnownKeys
+from writer.rounds import Rounds
 from writer.store_health import State, StoreHealth
 from writer.stream_continuity import Continuity
 from writer.waiting import Waiting
@@ -65,7 +64,6 @@ class Batcher:
         """`acknowledged` is told of each number: shard, video, number, and the payload where it is the number's own."""
         self._shard = shard
         self._connection = connection
-        self._publisher = publisher
         self._watch = watch
         self.continuity = Continuity(shard, connection, marks, self._stopped_or_resumed)
         self._known = known
@@ -75,7 +73,11 @@ class Batcher:
         self._waiting = Waiting(hold_s, self._time_over)
         self._queue: deque[Entry] = deque()  # what waits and is not on its way
         self._work = asyncio.Event()  # set while there is something to send, or to probe for
+        self._rounds = Rounds(
+            shard, connection, publisher, watch, self.continuity, self._waiting, self._note_answer, self._acknowledged
+        )
         self._highest = 0  # the highest number acknowledged to this writer
+        self._said = 0  # … of which the archiver was told
         self._closed = False
         metrics.QUEUE_DEPTH.labels(shard).set_function(lambda: self.waiting)
         self._away_gauge = metrics.STORE_AWAY.labels(shard)
@@ -147,126 +149,16 @@ class Batcher:
 
     async def _send_round(self, entries: list[Entry]) -> None:
         try:
-            unanswered = await self._send(entries)
+            unanswered = await self._rounds.send(entries)
         except Exception as error:  # noqa: BLE001  the batcher must outlive what nobody foresaw
             _log.error("a round failed", shard=self._shard, comments=len(entries), exc_info=error)
             self._waiting.refuse(entries, "not_stored")
             return
+        await self._say_stored()
         if not unanswered:
             return
         self._hold(unanswered)
         await asyncio.sleep(random.uniform(*REPEAT_AFTER_S))  # noqa: S311  jitter, not a secret
-
-    async def _send(self, entries: list[Entry]) -> list[Entry]:
-        """Send entries until each has an outcome. Returns those for which JetStream did not answer."""
-        if not self._connection.is_connected:
-            return entries  # nothing is piled up in the client's own buffer
-        if not await self.continuity.check():
-            return entries  # what came back may be an older copy
-        if self.continuity.is_short:
-            self._waiting.refuse(entries, "not_stored")
-            return []
-        highest = max(self.continuity.known, self._watch.through(self._shard))
-        for entry in entries:
-            entry.known_before = highest  # also of one sent again: a number that it is given now must be above it
-            if entry.known_at_first is None:
-                entry.known_at_first = highest
-        metrics.HELD_REPEATS.inc(sum(entry.maybe_stored for entry in entries))
-        pieces = deque([piece_of(entries)])
-        while pieces:
-            piece = pieces.popleft()
-            if piece.atomic:
-                try:
-                    pieces.extendleft(reversed(await self._send_batch(piece.entries)))
-                except StoreAwayError:
-                    unanswered = _maybe_stored(piece.entries)
-                else:
-                    continue
-            else:
-                unanswered = await self._send_singles(piece.entries)
-            if unanswered:
-                return [*unanswered, *(entry for piece in pieces for entry in piece.entries)]
-        return []
-
-    async def _send_batch(self, entries: Sequence[Entry]) -> list[Piece[Entry]]:
-        """Returns what to send in its place: nothing, unless JetStream refused this batch. Raises `StoreAwayError`."""
-        metrics.ROUND_BATCH.observe(len(entries))
-        try:
-            acks = await self._publisher.batch([entry.outgoing() for entry in entries])
-            self.continuity.must_be_checked()
-        except StoreAwayError:
-            raise
-        except StoreFullError:
-            self._note_answer()
-            self._waiting.refuse(entries, "store_full")
-            return []
-        except StoreError as error:
-            # Nothing of it is stored. Besides a repeat: a batch that a lost connection cut in two, too many batches at
-            # once, one comment that the stream does not take. The smaller pieces tell which.
-            self._note_answer()
-            metrics.SPLIT_BATCHES.inc()
-            if not isinstance(error, AlreadyStoredError):
-                _log.warning("a batch was refused", shard=self._shard, comments=len(entries), error=str(error))
-            return split(entries, [entry.maybe_stored for entry in entries])
-        self._note_answer()
-        if judge(entries[0], acks[0], self.continuity.floor) is Word.GIVEN_BEFORE:  # the others' are above it
-            self.continuity.found_short(entries[0].known_before or 0, acks[0].number)
-        archived = self._watch.covered(self._shard, acks[-1].number)
-        for entry, ack in zip(entries, acks, strict=True):
-            self._acknowledged(entry, ack, archived)
-        await self._say_stored()
-        return []
-
-    async def _send_singles(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Returns the entries for which JetStream did not answer."""
-        metrics.ROUND_SINGLES.observe(len(entries))
-        if len(entries) == 1:
-            answered = [await self._send_single(entries[0])]  # no task of its own
-        else:
-            answered = await asyncio.gather(*(self._send_single(entry) for entry in entries))
-        if any(answered):
-            self._note_answer()
-            await self._say_stored()
-        return [entry for entry, had_answer in zip(entries, answered, strict=True) if not had_answer]
-
-    async def _send_single(self, entry: Entry) -> bool:
-        """Returns whether JetStream answered."""
-        try:
-            ack = await self._publisher.one(entry.outgoing())
-            self.continuity.must_be_checked()
-        except (StoreAwayError, AlreadyStoredError):  # the latter: the first one is still on its way to the replicas
-            _maybe_stored([entry])
-            return False
-        except StoreFullError:
-            self._waiting.refuse([entry], "store_full")
-        except StoreError as error:
-            _log.error("a comment was refused", shard=self._shard, error=str(error))
-            self._waiting.refuse([entry], "not_stored")
-        else:
-            return await self._take_word(entry, ack)
-        return True
-
-    async def _take_word(self, entry: Entry, ack: Ack) -> bool:
-        """Pass a number on, if it may be. Returns whether JetStream answered all that it was asked."""
-        word = judge(entry, ack, self.continuity.floor)
-        try:
-            if word is Word.FROM_BEFORE_A_LIFT and not await belongs(
-                self._connection, self._shard, ack.number, entry.message
-            ):
-                # The number was taken back: it stands for another comment. Under an id of its own the comment gets a
-                # new one, the same one however often it is repeated.
-                entry.stored_as = f"{entry.message.message_id}~{self.continuity.floor}"
-                return await self._send_single(entry)
-            if word is Word.DOUBTFUL and not await agree(self._connection, self._shard, ack.number, entry.message):
-                word = Word.GIVEN_BEFORE
-        except ArchiveSilentError:
-            self._waiting.refuse([entry], "not_stored")
-            return True
-        if word is Word.GIVEN_BEFORE:
-            known = entry.known_at_first if ack.duplicate else entry.known_before
-            self.continuity.found_short(known or 0, ack.number)
-        self._acknowledged(entry, ack, self._watch.covered(self._shard, ack.number))
-        return True
 
     # What became of an entry.
 
@@ -333,11 +225,8 @@ class Batcher:
 
     async def _say_stored(self) -> None:
         """Wake the archiver. It looks by itself every second, so nothing is lost with this."""
+        if self._highest == self._said:
+            return
+        self._said = self._highest
         with contextlib.suppress(nats.errors.Error, OSError):
             await self._connection.publish(subjects.stored(self._shard), b"%d" % self._highest)
-
-
-def _maybe_stored(entries: Sequence[Entry]) -> list[Entry]:
-    for entry in entries:
-        entry.maybe_stored = True
-    return list(entries)

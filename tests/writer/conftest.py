@@ -40,8 +40,9 @@ class Harness:
         self.connection = connection
         self.watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
         self.marks = Marks(connection, settings.shards, lambda at, claim: at == shard and self.heard(claim))
+        self.publisher = Publisher(connection)
         self.batcher = Batcher(
-            shard, connection, Publisher(connection), self.watch, self.marks, KnownKeys(), settings.hold_s, **options
+            shard, connection, self.publisher, self.watch, self.marks, KnownKeys(), settings.hold_s, **options
         )
         self._task: asyncio.Task[None] | None = None
 

@@ -183,7 +183,7 @@ async def test_draining_takes_nothing_more_and_stores_what_was_taken(start_batch
 async def test_a_comment_sent_again_is_held_to_what_is_known_by_then(start_batcher, connection, videos, monkeypatch):
     batcher, video = await start_batcher(shard=1), videos()
     (number,) = numbers(await outcomes([batcher.post("before", video=video)]))
-    publisher = batcher.batcher._publisher
+    publisher = batcher.publisher
     one, lost = publisher.one, []
 
     async def lost_at_first(message: Outgoing) -> Ack:

@@ -63,7 +63,7 @@ async def test_an_answer_on_a_connection_on_which_the_stream_was_not_compared_is
     """nats-py sends what was written while the connection was lost as soon as there is a new one."""
     batcher, video = await start_batcher(), videos()
     await outcomes([batcher.post("before", video=video)])
-    publisher, compared = batcher.batcher._publisher, []
+    publisher, compared = batcher.publisher, []
     one, check = publisher.one, batcher.batcher.continuity.check
 
     async def one_later(message: Outgoing) -> Ack:
@@ -111,7 +111,7 @@ async def test_a_comparison_without_an_answer_is_made_again_also_where_nothing_i
 
 
 def loses_the_first_answer(batcher, monkeypatch) -> None:
-    publisher = batcher.batcher._publisher
+    publisher = batcher.publisher
     one = publisher.one
 
     async def lost(message: Outgoing) -> Ack:
@@ -159,7 +159,7 @@ async def test_with_a_key_history_says_whether_it_is_a_clients_repeat(
         if archived == "the same":
             row[1] = (await stored(reader, 0, video))[-1].posted_ms
 
-    one = batcher.batcher._publisher.one
+    one = batcher.publisher.one
 
     async def then_archived(message: Outgoing) -> Ack:
         try:
@@ -168,7 +168,7 @@ async def test_with_a_key_history_says_whether_it_is_a_clients_repeat(
             await as_stored()
             await answers_of_history(connection, 0, [] if archived == "nothing" else [row])
 
-    monkeypatch.setattr(batcher.batcher._publisher, "one", then_archived)
+    monkeypatch.setattr(batcher.publisher, "one", then_archived)
     (result,) = await outcomes([batcher.post("text", video=video, key="key")])
     if archived == "the same":
         assert isinstance(result, Kept)
