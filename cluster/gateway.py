@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
@@ -15,6 +15,7 @@ from cluster import binaries, probe
 from cluster.child import Program
 from cluster.ports import LOOPBACK
 from runtime import assets
+from runtime.settings import Settings
 
 MAX_CONNECTIONS: Final = 9_900
 FILES_A_CONNECTION: Final = 2  # the client's and the server's
@@ -34,6 +35,7 @@ class Gateway:
     writers: Sequence[str]
     edges: Sequence[str]
     histories: Sequence[str]
+    rules: Mapping[str, str] = field(default_factory=dict)  # more variables of the configuration: `rules_of`
 
     @property
     def url(self) -> str:
@@ -55,7 +57,7 @@ class Gateway:
         variables = {"GATEWAY_BIND": f"{LOOPBACK}:{self.port}", "GATEWAY_MAXCONN": str(max_connections())}
         for name, addresses in (("WRITER", self.writers), ("EDGE", self.edges), ("HISTORY", self.histories)):
             variables.update({f"{name}_{number}": address for number, address in enumerate(addresses, start=1)})
-        return variables
+        return {**variables, **self.rules}
 
     async def is_ready(self, session: aiohttp.ClientSession) -> bool:
         """Return whether a request to each kind of part would be answered by it."""
@@ -64,6 +66,19 @@ class Gateway:
             if status is None or status >= 500:
                 return False
         return True
+
+
+def rules_of(settings: Settings) -> dict[str, str]:
+    """Return what settings mean for the gateway. A variable that is left out stands for no limit, or for nobody."""
+    origins = () if "*" in settings.cors_origins else (*settings.origins, *settings.cors_origins)
+    rules = {
+        "GATEWAY_REQUESTS_PER_10S": round(settings.requests_per_address * 10),
+        "GATEWAY_STREAMS_PER_ADDRESS": settings.open_per_address,
+        "GATEWAY_PROXIES": " ".join(settings.gateway_proxies),
+        "GATEWAY_HSTS_S": settings.hsts_s,
+        "GATEWAY_ORIGINS": " ".join(origins),
+    }
+    return {name: str(value) for name, value in rules.items() if value}
 
 
 def max_connections() -> int:

@@ -9,7 +9,7 @@ from typing import Final
 from cluster import nats, postgres
 from cluster.cluster_file import ClusterState, Place
 from cluster.data_folder import DataFolder, size_bytes
-from cluster.gateway import Gateway
+from cluster.gateway import Gateway, rules_of
 from cluster.nats import Nats
 from cluster.parts import Part
 from cluster.passwords import SecretFiles
@@ -117,6 +117,7 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
         writers=[part.address for part in writers],
         edges=[part.address for part in edges],
         histories=[part.address for part in histories],
+        rules=rules_of(complete),
     )
     return Plan(complete, database, server, writers, archivers, histories, edges, gateway)
 

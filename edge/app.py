@@ -22,6 +22,7 @@ from edge.shortage import Shortage
 from edge.snapshot import FRESH_S, Snapshots
 from edge.streamed import StreamedViewer
 from edge.sweep import sweep
+from runtime.browsers import BrowserRules
 from runtime.credentials import Credentials
 from runtime.jetstream import Reader, close, connect
 from runtime.logs import get_logger
@@ -30,10 +31,12 @@ from runtime.settings import Settings
 from runtime.streams import check_shards
 from runtime.tokens import Identity, Tokens, UnknownKeyError
 from wire import sse
+from wire.problem import Refused
 from wire.video import check_video
 
 HTTP_PROTOCOL: Final = HandoverProtocol
 RESTART_S: Final = 1.0
+HOPELESS: Final = (401, 403)  # refusals that the same client will get for ever
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -54,6 +57,7 @@ class Edge:
         self.app = make_app(self.name)
         self._settings = settings
         self._credentials = Credentials(settings, Tokens(settings))
+        self.browser_rules = BrowserRules(settings)
         self._tasks: list[asyncio.Task[None]] = []
         self._connections: list[Client] = []
         self._probe: Probe | None = None
@@ -137,7 +141,12 @@ async def _for_ever(work: Work) -> None:
 def _add_routes(app: Quart, edge: Edge) -> None:
     @app.get("/comments/<video>/stream")
     async def stream(video: str) -> Response:
-        identity = await edge.reader(video)
+        try:
+            identity = await edge.reader(video)
+        except Refused as refused:
+            if refused.status in HOPELESS and "Last-Event-ID" in request.headers:
+                return _stop_reconnecting(refused)
+            raise
         address = request.remote_addr or ""
         edge.admission.limits.check(address, identity)
         position = Position.of(request.headers.get("Last-Event-ID"), request.args.get("lastEventId"))
@@ -146,7 +155,9 @@ def _add_routes(app: Quart, edge: Edge) -> None:
         hand_over = cast("HandOver | None", (request.scope.get("extensions") or {}).get(EXTENSION))
         if hand_over is not None:
             slim = HandedOverViewer(identity, address)
-            if hand_over(slim):
+            origin = request.headers.get("Origin")
+            fields = edge.browser_rules.fields(request.method, origin.encode("latin-1", "replace") if origin else None)
+            if hand_over(slim, fields):
                 edge.admission.admit(slim, video, position)
             return _stream_response(b"")  # to nobody: the connection is no longer the server's
         viewer = StreamedViewer(identity, address)
@@ -170,6 +181,18 @@ def _add_routes(app: Quart, edge: Edge) -> None:
         if request.if_none_match.contains_weak(made.etag.strip('"')):
             return Response(b"", 304, headers=headers)
         return Response(made.body, 200, headers=headers, content_type="application/json")
+
+
+def _stop_reconnecting(refused: Refused) -> Response:
+    """Tell a client that comes back what would be told again and again: 204 ends an EventSource (HTML, 9.2.3).
+
+    Others read why in `Problem-Code`. Whoever comes for the first time is told in full, and stops as well.
+    """
+    response = Response(b"", 204)
+    response.headers.pop("Content-Type", None)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Problem-Code"] = refused.code
+    return response
 
 
 def _stream_response(body: bytes | AsyncGenerator[bytes, None]) -> Response:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from edge.viewer import HIGH_WATER_BYTES, LOW_WATER_BYTES, SEND_BUFFER_BYTES, Viewer
+from runtime.exchange import SECURITY_FIELDS, Field
 from runtime.http import HttpProtocol
 from runtime.tokens import Identity
 
@@ -27,10 +28,8 @@ HEAD: Final = (
     b"HTTP/1.1 200 OK\r\n"
     b"content-type: text/event-stream\r\n"
     b"cache-control: no-store\r\n"
-    b"x-content-type-options: nosniff\r\n"
     b"x-accel-buffering: no\r\n"
-    b"connection: close\r\n"
-    b"\r\n"
+    b"connection: close\r\n" + b"".join(b"%b: %b\r\n" % field for field in SECURITY_FIELDS)
 )
 
 # A viewer that vanished without a word acknowledges no heartbeat; by itself the kernel would wait a quarter of an hour.
@@ -46,7 +45,7 @@ SOCKET_OPTIONS: Final = (
     ),
 )
 
-HandOver = Callable[["HandedOverViewer"], bool]
+HandOver = Callable[["HandedOverViewer", Sequence[Field]], bool]
 
 
 class HandedOverViewer(Viewer, asyncio.Protocol):
@@ -59,12 +58,12 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
 
-    def take_over(self, transport: asyncio.Transport) -> None:
-        """Make the transport this viewer's own, and answer its request."""
+    def take_over(self, transport: asyncio.Transport, fields: Sequence[Field]) -> None:
+        """Make the transport this viewer's own, and answer its request with these header fields besides `HEAD`."""
         self._transport = transport
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES, low=LOW_WATER_BYTES)
         transport.set_protocol(self)
-        transport.write(HEAD)
+        transport.write(HEAD + b"".join(b"%b: %b\r\n" % field for field in fields) + b"\r\n")
 
     def send(self, data: bytes) -> None:
         """Write bytes to the viewer's socket."""
@@ -129,7 +128,7 @@ class HandoverProtocol(HttpProtocol):
         scope = cast("dict[str, Any]", self.scope)
         scope["extensions"] = {EXTENSION: self._hand_over}
 
-    def _hand_over(self, viewer: HandedOverViewer) -> bool:
+    def _hand_over(self, viewer: HandedOverViewer, fields: Sequence[Field]) -> bool:
         """Give the connection to `viewer`; False when there is none left to give."""
         if self.transport.is_closing():
             return False
@@ -143,7 +142,7 @@ class HandoverProtocol(HttpProtocol):
         self.connections.discard(self)
         self._unset_keepalive_if_required()
         self.flow.resume_reading()
-        viewer.take_over(self.transport)
+        viewer.take_over(self.transport, fields)
         # Nobody asks for these any more. They refer to each other in circles, so that without this they would stay
         # until the collector comes to them: 200 bytes a viewer.
         del self.parser, self.cycle, self.scope, self.flow

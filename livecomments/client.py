@@ -19,6 +19,7 @@ import orjson
 
 from livecomments.backoff import MAX_RETRY_AFTER_S, Backoff, retry_after_s
 from wire.page import MAX_LIMIT
+from wire.problem import PROBLEMS
 from wire.sse import CONTENT_TYPE, Event, EventParser
 
 CONNECT_TIMEOUT_S: Final = 5
@@ -192,6 +193,8 @@ class Client:
             told_s = None
             try:
                 async with self._open(video, token(), position) as response:
+                    if response.status == 204:
+                        raise _stopped(response.headers.get("Problem-Code", ""))
                     if response.status != 200 or not response.content_type.startswith(CONTENT_TYPE):
                         told_s = retry_after_s(response.headers.get("Retry-After"))
                         refusal = _problem(response.status, await response.read())
@@ -255,6 +258,12 @@ def _comment_id(answer: bytes) -> int:
         return int(orjson.loads(answer)["commentId"])
     except (ValueError, KeyError, TypeError):
         raise UnreachableError("the server answers, but not as a live comments server does") from None
+
+
+def _stopped(code: str) -> RefusedError:
+    """Return the problem that a 204 on a stream names: it would be the same for ever."""
+    status, detail = PROBLEMS.get(code, (204, ""))
+    return RefusedError(status, code or "status_204", detail)
 
 
 def _problem(status: int, answer: bytes) -> RefusedError:

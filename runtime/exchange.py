@@ -21,10 +21,13 @@ BODY_TIMEOUT_S: Final = 10
 
 Field = tuple[bytes, bytes]
 
-# Of every answer. A route that has a policy of its own for one of them says so first.
+# Of every answer. A route that has a policy of its own for one of them says so first. What is no page of ours runs
+# nothing and is framed by nobody, should a browser be brought to show it as one.
+CONTENT_SECURITY_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
 SECURITY_FIELDS: Final[tuple[Field, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", CONTENT_SECURITY_POLICY),
 )
 _NO_STORE: Final[Field] = (b"cache-control", b"no-store")
 

@@ -11,8 +11,11 @@ from typing import Any, ClassVar, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from runtime.exchange import SECURITY_FIELDS
 from runtime.settings import Settings
 from wire.problem import CONTENT_TYPE, PROBLEMS, problem_body
+
+_SECURITY = b"".join(b"%b: %b\r\n" % field for field in SECURITY_FIELDS)
 
 
 class HttpConfig(uvicorn.Config):
@@ -105,7 +108,7 @@ class HttpProtocol(HttpToolsProtocol):
         status, body = PROBLEMS[code][0], problem_body(code)
         if not (self._has_request and self.cycle.response_started):
             self.transport.write(
-                b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\ncache-control: no-store\r\n"
-                b"connection: close\r\n\r\n%b" % (status, CONTENT_TYPE.encode(), len(body), body)
+                b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\ncache-control: no-store\r\n%b"
+                b"connection: close\r\n\r\n%b" % (status, CONTENT_TYPE.encode(), len(body), _SECURITY, body)
             )
         self.transport.close()

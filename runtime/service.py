@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
+from runtime.browsers import BrowserRules, WithBrowserRules
 from runtime.exchange import BODY_TIMEOUT_S, SECURITY_FIELDS, count_answer, problem_answer
 from runtime.hot_route import to_response
 from runtime.http import HttpConfig, HttpProtocol
@@ -121,7 +122,7 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket, 
         loop.add_signal_handler(number, stopping.set)
     _add_health(service, stopping)
     config = HttpConfig(
-        service.app,
+        WithBrowserRules(service.app, BrowserRules(settings)),
         settings,
         http=http,
         ws="none",

@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -23,6 +24,8 @@ MIN_SECRET_BYTES: Final = 32  # RFC 7518, section 3.2: a key of at least the has
 HMAC: Final = "HS256"
 TOKEN_ALGORITHMS: Final = (HMAC, "RS256", "ES256", "EdDSA")
 MAX_LEEWAY_S: Final = 30
+
+_ORIGIN = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 
 Limit = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
@@ -56,6 +59,9 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=1, le=65535, description="public port of the gateway")
     data_dir: Path = Field(Path(".data"), description="where the cluster keeps its data, secrets and cluster.json")
     edges: int = Field(2, ge=1, le=16, description="edge processes")
+    gateway_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses in front of the gateway whose X-Forwarded-For it believes"
+    )
     guests: bool = Field(False, description="POST /guests gives anybody a token; `up` switches it on, for its page")
 
     # Every part.
@@ -97,6 +103,10 @@ class Settings(BaseSettings):
     audience: str | None = Field(None, description="the only `aud` accepted")
     public_read: bool = Field(False, description="reading needs no token, and shared caches may keep pages")
     origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins whose pages may use the cookie")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call this with a token in the header, never a cookie; *: all"
+    )
+    hsts_s: Limit = Field(0, description="Strict-Transport-Security for this long, where TLS is in front; 0: none")
     trusted_proxies: str = Field("127.0.0.1", description="addresses whose X-Forwarded-For is believed")
 
     # Limits; 0 means none.
@@ -105,6 +115,8 @@ class Settings(BaseSettings):
     video_rate: Rate = Field(0, description="comments a second on one video")
     posts_per_address: Rate = Field(50, description="POSTs a second from one address")
     duplicate_window_s: Rate = Field(0, description="the same text by the same user on a video is refused this long")
+    requests_per_address: Rate = Field(500, description="requests a second from one address, at the gateway of `up`")
+    open_per_address: Limit = Field(4000, description="requests of one address open at once, streams too, likewise")
     streams_per_address: Limit = Field(1000, description="open streams from one address, on one edge")
     streams_per_user: Limit = Field(20, description="open streams of one user, on one edge")
     streams_per_edge: Limit = Field(18000, description="open streams on one edge")
@@ -150,7 +162,24 @@ class Settings(BaseSettings):
             return value
         raise ValueError("must be an https address (http only on this machine): who can change keys can be anybody")
 
-    @field_validator("origins", "token_algorithms", mode="before")
+    @field_validator("gateway_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)  # raises ValueError, which says what is wrong
+        return value
+
+    @field_validator("origins", "cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for origin in value:
+            if origin == "*" and info.field_name == "cors_origins":
+                continue
+            if _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"'{origin}' is no origin like https://example.com, without a path or a '*'")
+        return value
+
+    @field_validator("origins", "cors_origins", "token_algorithms", "gateway_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value

@@ -66,7 +66,8 @@ def replay(*, file: Path, video: str, speed: float, limit: int | None, url: str 
     Examples:
       livecomments replay chat.ndjson.gz --video demo --speed 60
       livecomments replay chat.ndjson --video demo --speed 0 --limit 500 --ids posted.ndjson
-      LIVECOMMENTS_USER_RATE=0 LIVECOMMENTS_USER_TOTAL_RATE=0 LIVECOMMENTS_POSTS_PER_ADDRESS=0 livecomments up
+      LIVECOMMENTS_USER_RATE=0 LIVECOMMENTS_USER_TOTAL_RATE=0 LIVECOMMENTS_POSTS_PER_ADDRESS=0 \\
+          LIVECOMMENTS_REQUESTS_PER_ADDRESS=0 livecomments up
     """  # noqa: D301  click reads the \b
     settings = read_settings()
     found = survey(file, limit)
@@ -157,6 +158,6 @@ def _print_summary(tally: Tally, messages: int, took_s: float) -> None:
     if tally.waited:
         click.echo(
             "The cluster's rates slowed this down; LIVECOMMENTS_USER_RATE=0 LIVECOMMENTS_USER_TOTAL_RATE=0"
-            " LIVECOMMENTS_POSTS_PER_ADDRESS=0 switch them off when it is started.",
+            " LIVECOMMENTS_POSTS_PER_ADDRESS=0 LIVECOMMENTS_REQUESTS_PER_ADDRESS=0 switch them off when it is started.",
             err=True,
         )

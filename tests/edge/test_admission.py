@@ -162,6 +162,31 @@ async def test_a_bad_token_is_refused_also_where_none_is_needed(edge, public_edg
         assert refused.response.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("name", BAD_TOKENS)
+async def test_one_who_comes_back_with_a_bad_token_is_stopped_and_never_becomes_nobody_in_particular(
+    edge, public_edge, settings, store, video, viewers, name
+):
+    """An EventSource would come back for ever; 204 ends it. Where reading is public it must not read on unnamed."""
+    number = await store.post(video)
+    token = bad_tokens(settings)[name]
+    for one in (edge, public_edge):
+        stopped = await viewers.watch(one, video, number - 1, token=token, synced=False)
+        assert stopped.status == 204
+        assert stopped.response.headers["Problem-Code"] == "no_token"
+        assert await stopped.response.read() == b""
+        if token.isascii() and token:
+            cookie = {"Cookie": f"livecomments_token={token}", "Last-Event-ID": str(number - 1)}
+            stopped = await viewers.watch(one, video, token=None, headers=cookie, synced=False)
+            assert stopped.status == 204
+
+
+async def test_one_who_comes_back_after_its_token_ended_or_for_another_video_is_stopped(edge, video, viewers, tokens):
+    ended = await viewers.watch(edge, video, 1, token=tokens.issue("ann", -11), synced=False)
+    assert (ended.status, ended.response.headers["Problem-Code"]) == (204, "no_token")
+    other = await viewers.watch(edge, video, 1, token=tokens.issue("ann", 60, videos=["other"]), synced=False)
+    assert (other.status, other.response.headers["Problem-Code"]) == (204, "wrong_video")
+
+
 async def test_nobody_in_particular_reads_only_where_reading_is_public(edge, public_edge, store, video, viewers):
     refused = await viewers.watch(edge, video, token=None, synced=False)
     assert await problem(refused) == (401, "no_token")

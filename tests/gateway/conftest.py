@@ -144,10 +144,10 @@ StartGateway = Callable[..., Awaitable[RunningGateway]]
 
 @pytest.fixture
 async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
-    """Start a gateway. `changes` are replacements in its configuration: shorter times, so that a test need not wait."""
+    """Start a gateway with `rules`. `changes` are replacements in its configuration: shorter times, not to wait for."""
     running: list[RunningGateway] = []
 
-    async def start(changes: dict[str, str] | None = None) -> RunningGateway:
+    async def start(changes: dict[str, str] | None = None, rules: dict[str, str] | None = None) -> RunningGateway:
         text = CONFIGURATION.read_text(encoding="utf-8")
         for before, after in (changes or {}).items():
             assert before in text
@@ -163,6 +163,7 @@ async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
             writers=[parts["writer"].address],
             edges=[parts["edge-1"].address, parts["edge-2"].address],
             histories=[parts["history"].address],
+            rules=rules or {},
         )
         started = RunningGateway(gateway, parts)
         running.append(started)

@@ -45,7 +45,7 @@ def test_it_is_valid_where_servers_are_names_that_nobody_knows_yet():
 
 def test_every_error_of_the_gateway_is_word_for_word_a_problem_of_the_services():
     errors = {int(match["status"]): match for match in HTTP_ERROR.finditer(CONFIGURATION.read_text())}
-    assert errors.keys() == {400, 404, 405, 408, 413, 500, 502, 503, 504}
+    assert errors.keys() == {400, 404, 405, 408, 413, 429, 500, 502, 503, 504}
     for status, match in errors.items():
         body = orjson.loads(match["body"])
         expected = orjson.loads(problem_body(body["code"]))
@@ -55,4 +55,6 @@ def test_every_error_of_the_gateway_is_word_for_word_a_problem_of_the_services()
         assert match["type"] == CONTENT_TYPE
         assert "hdr Cache-Control no-store" in match["headers"]
         retry_after = re.search(r"hdr Retry-After (\d+)", match["headers"])
-        assert (int(retry_after[1]) if retry_after else None) == DEFAULT_RETRY_AFTER_S.get(status)
+        assert (int(retry_after[1]) if retry_after else None) == (
+            10 if status == 429 else DEFAULT_RETRY_AFTER_S.get(status)
+        )

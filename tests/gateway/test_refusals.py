@@ -126,3 +126,51 @@ async def test_a_second_gateway_on_the_same_port_does_not_start(gateway):
         _, errors = await second.communicate()
     assert second.returncode != 0
     assert b"Address already in use" in errors
+
+
+async def test_an_address_that_asks_too_often_is_told_to_wait_and_streams_to_come_back(start_gateway):
+    gateway = await start_gateway(rules={"GATEWAY_REQUESTS_PER_10S": "60"})
+    statuses = []
+    for _ in range(80):
+        async with gateway.session.get("/comments/v") as response:
+            statuses.append(response.status)
+            last = response
+            if response.status == 429:
+                assert await problem_of(response) == (429, "too_many_requests")
+    assert statuses[:20] == [200] * 20
+    assert statuses[-1] == 429
+    assert last.headers["Retry-After"] == "10"
+    async with gateway.session.get("/comments/v/stream") as response:
+        assert response.status == 200, "any other status would end an EventSource for good"
+        assert b'"reason":"full"' in await response.read()
+
+
+async def test_an_address_that_keeps_too_much_open_gets_no_more(start_gateway):
+    gateway = await start_gateway(rules={"GATEWAY_STREAMS_PER_ADDRESS": "3"})
+    streams = [await gateway.session.get("/comments/v/stream") for _ in range(3)]
+    assert ["Part" in stream.headers for stream in streams] == [True] * 3
+    async with gateway.session.get("/comments/v") as response:
+        assert await problem_of(response) == (429, "too_many_requests")
+    for stream in streams:
+        stream.close()
+
+    async def has_room():
+        async with gateway.session.get("/comments/v") as response:
+            return response.status == 200
+
+    await until(has_room)
+
+
+async def test_only_a_proxy_of_the_list_says_who_a_client_is(start_gateway):
+    for rules, expected in (
+        ({}, "127.0.0.1"),
+        ({"GATEWAY_PROXIES": "192.0.2.1"}, "127.0.0.1"),
+        ({"GATEWAY_PROXIES": "192.0.2.1 127.0.0.0/8"}, "203.0.113.7"),
+    ):
+        gateway = await start_gateway(rules=rules)
+        # What stands before the proxy's own entry is whatever the client wrote.
+        sent = {"X-Forwarded-For": "10.6.6.6, 203.0.113.7"}
+        async with gateway.session.get("/comments/v", headers=sent) as response:
+            assert (await response.json())["headers"]["x-forwarded-for"] == expected
+        async with gateway.session.get("/comments/v", headers={"X-Forwarded-For": "no address"}) as response:
+            assert (await response.json())["headers"]["x-forwarded-for"] == "127.0.0.1"

@@ -57,6 +57,12 @@ export async function request(url, { token, signal, withinMs = ANSWER_WITHIN_MS,
   } finally {
     clearTimeout(timer);
   }
+  // A stream that is opened again and would be refused for ever: 204, which an EventSource takes for the end.
+  const hopeless = response.status === 204 ? response.headers.get("Problem-Code") : null;
+  if (hopeless) {
+    const kind = hopeless === "no_token" ? "token" : "refused";
+    throw new Problem({ kind, code: hopeless, detail: "The service will not open this stream again." });
+  }
   if (response.status < 400) return response;
   throw await problemOf(response);
 }
