@@ -205,8 +205,18 @@ class ShardArchiver:
         A stream found short has lost acknowledged messages, or is an old copy. It would give numbers a second time,
         and whatever it gave them to would never come to Postgres.
         """
+        # What is said, and a connection that is lost, from here on asks for one more look.
+        claim, self._claim, self._unchecked = self._claim, None, False
+        try:
+            await self._look_into(archive, claim)
+        except BaseException:
+            self._unchecked = True
+            if claim is not None:
+                self.claimed(claim)
+            raise
+
+    async def _look_into(self, archive: Archive, claim: Claim | None) -> None:
         self.through = through = await self._position(archive)
-        claim = self._claim
         known = max(through, self._marks.of(self.shard))  # before the stream is asked: it grows meanwhile
         state = await self._reader.state(self.shard)
         if await archive.lift() is None:
@@ -217,8 +227,6 @@ class ShardArchiver:
             else:
                 if claim is not None and claim.known >= state.first:
                     _log.warning("the stream is not short: it reaches what is known", shard=self.shard, known=known)
-                if self._claim is claim:  # else more was said meanwhile
-                    self._claim, self._unchecked = None, False
                 return
         STOPPED.labels(self.shard).set(1)
         _log.error(
@@ -231,7 +239,6 @@ class ShardArchiver:
         )
         await self._lift.run(archive, claim or Claim(through), self._store_rest)
         self.through = await self._position(archive)
-        self._claim, self._unchecked = None, False
         STOPPED.labels(self.shard).set(0)
         await self._announce()
 

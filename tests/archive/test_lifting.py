@@ -13,7 +13,7 @@ from runtime.marks import Marks
 from runtime.streams import provision, put_subjects_back, take_subjects_off
 from tests.archive.conftest import SHARD, World, metric, until, until_metric
 from wire.mark import Claim
-from writer import lifting
+from writer import archiver, lifting
 from writer.archive import LOCK_CLASS
 
 LIFTS = "livecomments_archive_lifts_total"
@@ -181,19 +181,19 @@ async def test_a_claim_that_the_stream_does_not_bear_out_lifts_nothing(world: Wo
     service = await world.start()
     numbers = await world.say("one", "two")
     await world.archived(numbers)
-    archiver = service._archivers[SHARD]
-    claimed, heard = archiver.claimed, asyncio.Event()
+    one = service._archivers[SHARD]
+    claimed, heard = one.claimed, asyncio.Event()
 
     def claimed_and_noted(claim: Claim) -> None:
         claimed(claim)
         heard.set()
 
-    monkeypatch.setattr(archiver, "claimed", claimed_and_noted)
+    monkeypatch.setattr(one, "claimed", claimed_and_noted)
     await Marks(world.connection, 2).claim(SHARD, Claim(numbers[-1]))
     await asyncio.wait_for(heard.wait(), 10)
 
     async def looked_into() -> bool:
-        return not archiver._unchecked and archiver._claim is None
+        return not one._unchecked and one._claim is None
 
     await until(looked_into)
     numbers += await world.say("three")
@@ -208,21 +208,47 @@ async def test_a_stream_that_only_seems_to_end_too_low_for_a_moment_is_not_lifte
     service = await world.start()
     numbers = await world.say("one", "two")
     await world.archived(numbers)
-    archiver, late = service._archivers[SHARD], [True, True]
-    state = archiver._reader.state
+    one, late = service._archivers[SHARD], [True, True]
+    state = one._reader.state
 
     async def late_state(shard: int) -> StreamState:
         now = await state(shard)
         return StreamState(now.first, now.last - 1, now.held_bytes) if shard == SHARD and late and late.pop() else now
 
-    monkeypatch.setattr(archiver._reader, "state", late_state)
+    monkeypatch.setattr(one._reader, "state", late_state)
     await Marks(world.connection, 2).claim(SHARD, Claim(numbers[-1]))
 
     async def looked_into() -> bool:
-        return not late and not archiver._unchecked
+        return not late and not one._unchecked
 
     await until(looked_into)
+    numbers += await world.say("three")
+    await world.archived(numbers)
+    assert numbers[2] == numbers[1] + 1
     assert metric(LIFTS) == lifts
+
+
+async def test_a_connection_that_is_lost_while_the_stream_is_looked_at_has_it_looked_at_again(
+    world: World, monkeypatch
+) -> None:
+    looks: list[int] = []
+    agrees = archiver.agrees
+
+    async def agrees_and_is_lost(archive, reader, through: int) -> bool:
+        if archive.shard == SHARD:
+            looks.append(through)
+            if len(looks) == 1:
+                service._archivers[SHARD].reconnected()
+        return await agrees(archive, reader, through)
+
+    monkeypatch.setattr(archiver, "agrees", agrees_and_is_lost)
+    service = await world.start()
+
+    async def looked_at_again() -> bool:
+        return len(looks) == 2
+
+    await until(looked_at_again)
+    await world.archived(await world.say("one"))
 
 
 class BrokenOffError(Exception):
