@@ -14,6 +14,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `left_out.py` | which comments the ring lacks for that reason, and whose they are |
 | `frames.py` | a stored message as the bytes that viewers get |
 | `ring.py` | the newest comments of a video, in memory |
+| `ring_memory.py` | what all rings hold together, bounded |
 | `channel.py` | one video: its ring, its viewers, and the writing to all of them |
 | `pacer.py` | how long a channel rests between two writes |
 | `viewer.py` | one viewer: a position in the ring, and somewhere to write to |

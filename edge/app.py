@@ -79,7 +79,7 @@ class Edge:
         self.channels = Channels(live, replays, settings, shortage)
         await EdgeAudit(replaying, self.channels.open).start()
         audience = Audience(self.channels, live)
-        self.snapshots = Snapshots(self.channels, replays, settings.shards, audience.count)
+        self.snapshots = Snapshots(self.channels, replays, settings.shards, audience.count_of)
         joining = Joining(replays, self.channels.sampler, settings.replay_depth)
         self.admission = Admission(settings, self.channels, joining, audience)
         self._probe = probe = Probe(self.channels, reader, shortage)

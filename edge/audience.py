@@ -24,6 +24,7 @@ FORGET_S: Final = 35.0  # an edge that has been silent for this long is gone, an
 TELL_EVERY_S: Final = 2.0  # a video's viewers are told of a new number no more often than this
 TELL_SMALL_EVERY_S: Final = 10.0  # … and of a change below `SMALL` no more often than this
 SMALL: Final = 0.01
+LARGE: Final = 100  # viewers on one edge, from which on others remember a video that they do not have themselves
 MAX_VIDEOS_IN_MESSAGE: Final = 5_000  # at most 70 bytes each: well below what NATS takes in one message
 
 _Said = dict[str, int]
@@ -43,8 +44,15 @@ class Audience:
 
     def count(self, video: OpenVideo) -> int:
         """Return how many watch a video that is open here."""
-        name = video.channel.video
-        return len(video.channel.viewers) + sum(said.get(name, 0) for _, said in self._heard.values())
+        return len(video.channel.viewers) + self._elsewhere(video.channel.video)
+
+    def count_of(self, name: str) -> int:
+        """Return how many watch a video, open here or not."""
+        video = self._channels.open.get(name)
+        return self._elsewhere(name) if video is None else self.count(video)
+
+    def _elsewhere(self, name: str) -> int:
+        return sum(said.get(name, 0) for _, said in self._heard.values())
 
     async def run(self) -> None:
         """Listen to the other edges, tell them and the viewers, for ever."""
@@ -63,7 +71,10 @@ class Audience:
 
     def event(self, video: OpenVideo) -> bytes:
         """Return the event that tells a viewer who has just joined."""
-        return sse.named_event("viewers", {"count": self.count(video)})
+        count = self.count(video)
+        if len(video.channel.viewers) == 1:  # nobody else here is to be told
+            video.told_viewers, video.told_at = count, self._loop.time()
+        return sse.named_event("viewers", {"count": count})
 
     def _tell(self, video: OpenVideo, now: float) -> None:
         channel = video.channel
@@ -107,8 +118,8 @@ class Audience:
         if edge == self._edge:
             return
         place = (edge, int(message.subject.rsplit(".", 1)[1]), part)
-        # Only videos that are open here are worth remembering; the rest is said again soon.
-        kept = {video: count for video, count in viewers.items() if video in self._channels.open}
+        # Of the others only large ones are worth remembering: those are polled. The rest is said again soon.
+        kept = {video: count for video, count in viewers.items() if count >= LARGE or video in self._channels.open}
         if kept:
             self._heard[place] = (self._loop.time(), kept)
         else:

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from edge.channels import OpenVideo
+from edge.frames import is_comment
 from runtime.audit_metrics import AUDITED, DIFFERING, EDGE, LOST, UNAUDITED
 from runtime.logs import get_logger
 from wire import subjects
@@ -72,7 +73,9 @@ class EdgeAudit:
     def _compare_one(self, name: str, acknowledged: Acknowledged, video: OpenVideo) -> None:
         ring = video.channel.ring
         reached = [number for number in acknowledged.numbers if not video.channel.may_lack(number)]
-        frames = {number: frame for number in reached if (frame := ring.frame_of(number)) is not None}
+        # What stands in the place of comments that could not be had is none.
+        held = ((number, ring.frame_of(number)) for number in reached)
+        frames = {number: frame for number, frame in held if frame is not None and is_comment(frame)}
         UNAUDITED.labels(EDGE).inc(len(acknowledged.numbers) - len(reached))
         AUDITED.labels(EDGE).inc(len(reached))
         missing = [number for number in reached if number not in frames]

@@ -20,6 +20,7 @@ from edge.metrics import (
 )
 from edge.pacer import Pacer
 from edge.ring import Ring
+from edge.ring_memory import RingMemory
 from edge.viewer import Viewer
 from runtime.metrics import DELIVERED
 from runtime.tokens import Identity
@@ -64,10 +65,10 @@ class _Round:
 class Channel:
     """A video with viewers here. Everything happens on the event loop; nothing here waits."""
 
-    def __init__(self, shard: int, video: str, pacer: Pacer) -> None:
+    def __init__(self, shard: int, video: str, pacer: Pacer, memory: RingMemory | None = None) -> None:
         self.shard = shard
         self.video = video
-        self.ring = Ring(floor=0)
+        self.ring = Ring(floor=0, memory=memory)
         self.viewers: dict[Viewer, None] = {}
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from edge.feed import Feed
 from edge.metrics import VIDEOS
 from edge.pacer import Pacer
 from edge.replays import Replays
+from edge.ring_memory import RingMemory
 from edge.shortage import Shortage
 from runtime.settings import Settings
 from wire.sampling import Sampler
@@ -44,6 +45,7 @@ class Channels:
         self._linger_s = settings.linger_s  # without viewers: one who reloads the page finds the ring
         self._readable_rate = settings.readable_rate
         self._pacer = Pacer()
+        self._memory = RingMemory()
         self._loop = asyncio.get_running_loop()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -53,7 +55,7 @@ class Channels:
         if held is None:
             if self._limit and len(self.open) >= self._limit and not self._make_room():
                 return None
-            channel = Channel(shard_of(video, self._shards), video, self._pacer)
+            channel = Channel(shard_of(video, self._shards), video, self._pacer, self._memory)
             found_short = partial(self._shortage.found, channel.shard)
             feed = Feed(channel, self._connection, self._replays, self.sampler(), found_short)
             held = self.open[video] = OpenVideo(channel, feed)
@@ -85,6 +87,7 @@ class Channels:
 
     def _let_go(self, held: OpenVideo) -> None:
         del self.open[held.channel.video]
+        held.channel.ring.clear()
         VIDEOS.set(len(self.open))
         task = self._loop.create_task(held.feed.close())
         self._closing.add(task)

@@ -36,6 +36,7 @@ MAX_WAITING: Final = 1_000
 MAX_WAITING_BYTES: Final = 256 * 1024
 FILL_BYTES: Final = 128 * 1024  # of a gap that are written to the viewers before more is fetched
 RETRY_S: Final = 0.25
+VOUCHED_S: Final = 1.0  # for so long after a video was asked for nothing newer is taken to have been stored and trimmed
 FLUSH_TIMEOUT_S: Final = 2
 PENDING_COPIES: Final = 65_536  # in nats-py, between the socket and this file; lost copies are found as a gap
 PENDING_BYTES: Final = 64 * 1024 * 1024
@@ -59,6 +60,7 @@ class Feed:
         self.newest = 0
         self.heard_at = 0.0  # the loop's time at which the last copy came in, or the feed was opened
         self.was_asked_for = False  # since then, whether copies were lost (see `probe.py`)
+        self.vouched_at = -VOUCHED_S  # when it was asked last, and nothing was stored that is not here
         self._connection = connection
         self._replays = replays
         self._sampler = sampler  # None: everything is shown
@@ -172,23 +174,26 @@ class Feed:
             await count_newest(self._sampler, self._replays, channel.shard, channel.video, newest)
         return newest
 
-    async def _heard(self, message: Msg) -> None:
+    async def _heard(self, copy: Msg) -> None:
         try:
-            stored = stored_message(message)
-            previous = int((message.headers or {}).get(headers.LAST_SEQUENCE, "0"))
+            stored = stored_message(copy)
+            previous = int((copy.headers or {}).get(headers.LAST_SEQUENCE, "0"))
         except (KeyError, ValueError):
             UNREADABLE.inc()
             return
         PUBLISHED.inc()
-        self.heard_at = self._loop.time()
+        now = self._loop.time()
+        vouched = self.vouched_at > self.heard_at and now - self.vouched_at < VOUCHED_S
+        self.heard_at = now
         self.was_asked_for = False
-        self._take(Message(stored.number, stored.kind, stored.posted_ms, stored.payload), previous)
+        message = Message(stored.number, stored.kind, stored.posted_ms, stored.payload)
+        self._take(message, previous, vouched=vouched)
 
-    def _take(self, message: Message, previous: int) -> None:
+    def _take(self, message: Message, previous: int, *, vouched: bool = False) -> None:
         if self._task is not None:
             self._wait(message, previous)
             return
-        match judge(self.newest, message.number, previous):
+        match judge(self.newest, message.number, previous, vouched=vouched):
             case Verdict.APPEND:
                 self._append(message)
             case Verdict.FILL:
@@ -250,7 +255,8 @@ class Feed:
     async def _fill_up_to(self, wanted: int) -> None:
         """Fetch piece by piece, no faster than it is written to the viewers: the ring must not lose what they lack."""
         unwritten_bytes = 0
-        parts = self._replays.parts(self.channel.shard, self.channel.video, self.newest, wanted)
+        channel = self.channel
+        parts = self._replays.parts(channel.shard, channel.video, self.newest, wanted, is_live=True)
         async with contextlib.aclosing(parts):
             async for part in parts:
                 if part.missing is not None:

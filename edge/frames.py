@@ -24,3 +24,8 @@ def frame(number: int, kind: str | None, posted_ms: int, payload: bytes) -> byte
         UNREADABLE.inc()
         _log.error("message cannot be shown", number=number)
         return b""
+
+
+def is_comment(framed: bytes) -> bool:
+    """Return whether it is the event of a comment, and not one that says something in its place."""
+    return framed.startswith(b"id: ") and b"\nevent: " not in framed.partition(b"data: ")[0]

@@ -132,8 +132,8 @@ class HandoverProtocol(HttpProtocol):
         """Give the connection to `viewer`; False when there is none left to give."""
         if self.transport.is_closing():
             return False
-        if self.pipeline:
-            # A request sent after one for a stream can never be answered.
+        if self.pipeline or self._head_begun or self._next_is_refused:
+            # A request sent after one for a stream can never be answered, nor one that is just coming in.
             self.transport.abort()
             return False
         # For uvicorn the request is over as if the client had gone: whatever the application still sends is dropped.
@@ -145,5 +145,6 @@ class HandoverProtocol(HttpProtocol):
         viewer.take_over(self.transport, fields)
         # Nobody asks for these any more. They refer to each other in circles, so that without this they would stay
         # until the collector comes to them: 200 bytes a viewer.
+        self._head_has_come()
         del self.parser, self.cycle, self.scope, self.flow
         return True

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from edge.frames import is_comment
+
 
 class Verdict(Enum):
     """What is to be done with a live copy."""
@@ -17,16 +19,17 @@ class Verdict(Enum):
     FILL = "fill"  # what lies between the newest and this one must be fetched first
 
 
-def judge(newest: int, number: int, previous: int) -> Verdict:
+def judge(newest: int, number: int, previous: int, *, vouched: bool = False) -> Verdict:
     """Return what to do with the copy `number`, whose predecessor on its subject is `previous` (0: none in the stream).
 
     A predecessor below the newest is no gap: after a deletion the header goes back. One of 0 while numbers are known
     here says that the stream no longer holds them (trimmed, lifted or replaced), so nothing vouches for what lies
-    between: it counts as a gap.
+    between: it counts as a gap. Unless it is `vouched` for that nothing was stored after the newest a moment ago: then
+    the stream holds none before it because all of them were trimmed.
     """
     if number <= newest:
         return Verdict.DROP
-    if previous > newest or (previous == 0 and 0 < newest < number - 1):
+    if previous > newest or (previous == 0 and 0 < newest < number - 1 and not vouched):
         return Verdict.FILL
     return Verdict.APPEND
 
@@ -40,5 +43,4 @@ def given_again(posted_ms: int, held: bytes | None, newest_ms: int) -> bool:
     if held is None:
         return posted_ms > newest_ms > 0
     # In the place of what could not be had stands an event that says so: there is nothing to compare with.
-    is_comment = b"\nevent: " not in held.partition(b"data: ")[0]
-    return bool(held) and is_comment and not held.endswith(b'"timestamp":%d}\n\n' % posted_ms)
+    return is_comment(held) and not held.endswith(b'"timestamp":%d}\n\n' % posted_ms)

@@ -102,11 +102,13 @@ class Probe:
 
     async def _ask(self, shard: int, videos: list[OpenVideo], stored: dict[Feed, int]) -> None:
         newest_here = max(video.feed.newest for video in videos)
+        now = self._loop.time()
         newest_of_shard = await self._reader.newest_of_shard(shard)
         await self._shortage.look_into(shard, newest_here, newest_of_shard)
         if self._seen.get(shard) == newest_of_shard and all(video.feed.was_asked_for for video in videos):
+            for video in videos:
+                video.feed.vouched_at = now
             return
-        now = self._loop.time()
         quiet_since = now - QUIET_S
         quiet = [video for video in videos if video.feed.heard_at <= quiet_since]
         asked = self._asked.setdefault(shard, Asked())
@@ -123,6 +125,9 @@ class Probe:
             await self._look(shard, known[place : place + VIDEOS_AT_ONCE], upto, stored)
         for video in fresh:
             video.feed.was_asked_for = video.feed.heard_at <= quiet_since
+        for video in quiet:
+            if stored.get(video.feed, 0) <= video.feed.newest:
+                video.feed.vouched_at = now
         asked.note(now, newest_of_shard)
         if len(quiet) == len(videos):
             self._seen[shard] = newest_of_shard

@@ -34,6 +34,8 @@ HISTORY_PAGE: Final = 1_000
 HISTORY_TIMEOUT_S: Final = 5.0
 HISTORY_PAUSES_S: Final = (0.2, 0.5)  # before it is asked again: it may be busy, or another one takes over
 HISTORY_REST_S: Final = 2.0  # for which it is not asked at all once it was away: nobody should wait in vain
+LIVE_PATIENCE_S: Final = 10.0  # … but for a gap in live, which cannot be had later: it is asked for so long
+LIVE_PAUSE_S: Final = 0.5
 NEWEST_TIMEOUT_S: Final = 1.0  # a video is opened without history rather than late
 SLACK: Final = 0.005  # of the depth allowed is not worth searching for
 WIDEN: Final = 4
@@ -92,10 +94,15 @@ class Replays:
     """Reads parts of videos, on a connection of its own."""
 
     def __init__(
-        self, connection: Client, reader: Reader, history_pauses_s: Sequence[float] = HISTORY_PAUSES_S
+        self,
+        connection: Client,
+        reader: Reader,
+        history_pauses_s: Sequence[float] = HISTORY_PAUSES_S,
+        live_patience_s: float = LIVE_PATIENCE_S,
     ) -> None:
         self._connection = connection
         self._pauses_s = history_pauses_s
+        self._live_patience_s = live_patience_s
         self._reader = reader
         self._loop = asyncio.get_running_loop()
         self._history_rests_until = 0.0
@@ -120,10 +127,11 @@ class Replays:
         return archived.messages[-1].number if archived.messages else 0
 
     async def parts(
-        self, shard: int, video: str, after: int, upto: int, limit: int = MAX_DEPTH
+        self, shard: int, video: str, after: int, upto: int, limit: int = MAX_DEPTH, *, is_live: bool = False
     ) -> AsyncGenerator[Part, None]:
         """Yield what there is with `after` < number <= `upto`, oldest first: all, or the newest `limit` or a few less.
 
+        With `is_live` it is a gap in live, for which history is waited for if it has to be.
         What cannot be had, and what is too deep, is `missing` in its place. Raises `StoreError`; then the pieces before
         it are good.
         """
@@ -150,6 +158,8 @@ class Replays:
             self._note_source("history", sources)
             end = min(begin, upto)
             kept = await self._count(shard, video, end, upto)
+            if is_live:
+                await self._wait_for_history(shard, video)
             async for part in self._archived(shard, video, number, end, left - kept):
                 left -= len(part.messages)
                 yield part
@@ -308,6 +318,18 @@ class Replays:
             _log.warning("replay incomplete: history is away", video=video, reason=str(error))
         if number < upto:
             yield Part((), upto, (number + 1, upto))
+
+    async def _wait_for_history(self, shard: int, video: str) -> None:
+        """Wait until history answers, for as long as a gap in live may take; does not fail where it does not."""
+        give_up_at = self._loop.time() + self._live_patience_s
+        while self._loop.time() < give_up_at:
+            try:
+                await self._ask_history_once(shard, video, 0, MAX_NUMBER, 1, HISTORY_TIMEOUT_S)
+            except HistoryAwayError:
+                await asyncio.sleep(LIVE_PAUSE_S)
+            else:
+                self._history_rests_until = 0.0
+                return
 
     async def _ask_history(self, shard: int, video: str, after: int, upto: int, limit: int) -> _Archived:
         if self._loop.time() < self._history_rests_until:

@@ -10,6 +10,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
 
+from edge.ring_memory import RingMemory
+
 MAX_ENTRIES: Final = 2_000
 MAX_BYTES: Final = 512 * 1024
 
@@ -21,6 +23,7 @@ class Ring:
         "_authors",
         "_bytes",
         "_frames",
+        "_memory",
         "_numbers",
         "_shared",
         "_start",
@@ -30,7 +33,13 @@ class Ring:
         "max_entries",
     )
 
-    def __init__(self, floor: int, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        floor: int,
+        max_entries: int = MAX_ENTRIES,
+        max_bytes: int = MAX_BYTES,
+        memory: RingMemory | None = None,
+    ) -> None:
         self.floor = floor
         self.max_entries = max_entries
         self.max_bytes = max_bytes
@@ -41,6 +50,7 @@ class Ring:
         self._shared: list[bytes] = []  # the frame; empty where only those see it who care for its author
         self._authors: list[str | None] = []  # of those
         self._bytes = 0
+        self._memory = memory or RingMemory()  # of all rings together
 
     @property
     def end(self) -> int:
@@ -62,8 +72,15 @@ class Ring:
         self._shared.append(frame if hidden_author is None else b"")
         self._authors.append(hidden_author)
         self._bytes += len(frame)
+        self._memory.took_in(self, len(frame))
         while self.end - self.begin > self.max_entries or (self._bytes > self.max_bytes and self.end - self.begin > 1):
             self._drop_oldest()
+
+    def clear(self) -> None:
+        """Let go of everything: the floor is the newest number then."""
+        while self.begin < self.end:
+            self._drop_oldest()
+        self._memory.forget(self)
 
     def index_after(self, number: int) -> int:
         """Return the index of the first entry above `number`, which must not be below the floor."""
@@ -129,6 +146,7 @@ class Ring:
     def _drop_oldest(self) -> None:
         self.floor = self._numbers[self._start]
         self._bytes -= len(self._frames[self._start])
+        self._memory.dropped(len(self._frames[self._start]))
         self._frames[self._start] = self._shared[self._start] = b""
         self._start += 1
         self.begin += 1

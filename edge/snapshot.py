@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from edge.channels import Channels, OpenVideo
+from edge.frames import is_comment
 from edge.replays import HistoryAwayError, Replays
 from runtime.jetstream import StoreError
 from runtime.logs import get_logger
@@ -39,9 +40,7 @@ class Snapshot:
 class Snapshots:
     """Makes a video's snapshot at most once a second, however many ask."""
 
-    def __init__(
-        self, channels: Channels, replays: Replays, shards: int, count_viewers: Callable[[OpenVideo], int]
-    ) -> None:
+    def __init__(self, channels: Channels, replays: Replays, shards: int, count_viewers: Callable[[str], int]) -> None:
         self._channels = channels
         self._count_viewers = count_viewers
         self._replays = replays
@@ -64,14 +63,19 @@ class Snapshots:
         return await asyncio.shield(making)
 
     async def _make(self, video: str) -> Snapshot:
-        opened = self._channels.open.get(video)
+        # Whoever polls keeps the video open, as a viewer does: its comments gather in the ring, and its viewers on
+        # other edges are counted. Where there are as many videos as there may be, snapshots are read from the store.
+        claimed = self._channels.claim(video)
         try:
-            items = _from_ring(opened) or await self._from_store(video)
+            items = _from_ring(claimed) or await self._from_store(video)
         except (StoreError, HistoryAwayError) as error:
             _log.warning("no snapshot", video=video, reason=f"{type(error).__name__}: {error}")
             raise Refused("unavailable") from None
+        finally:
+            if claimed is not None:
+                self._channels.release(claimed)
         newest = items[-1]["id"] if items else None
-        viewers = self._count_viewers(opened) if opened is not None else 0
+        viewers = self._count_viewers(video)
         body = orjson.dumps({"comments": items, "newest": newest, "viewers": viewers})
         snapshot = Snapshot(body, f'"{newest}-{len(items)}-{viewers}"', self._loop.time())
         self._kept[video] = snapshot
@@ -95,10 +99,10 @@ def _from_ring(opened: OpenVideo | None) -> list[dict[str, Any]]:
         return []
     if not opened.channel.is_whole_after(opened.channel.ring.floor):
         return []  # it is a sample of them
-    frames = [frame for frame in opened.channel.ring.last(COMMENTS) if frame.startswith(b"id: ")]
+    frames = opened.channel.ring.last(COMMENTS)
     if len(frames) < COMMENTS:
         return []
-    return [_item(frame) for frame in frames if b"\nevent: " not in frame]
+    return [_item(frame) for frame in frames if is_comment(frame)]
 
 
 def _item(frame: bytes) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class HttpProtocol(HttpToolsProtocol):
     _head_begun = False
     _head_bytes = 0
     _refusal = "bad_request"
+    _next_is_refused = False  # what came after a request that is still under way
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head (called by the transport)."""
@@ -105,8 +106,14 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer with a problem, and close the connection."""
         if self.transport.is_closing():
             return
+        if self._has_request and not self.cycle.response_started:
+            # What would be written now would be taken for the answer to the request that is still under way.
+            # That is answered, and then the connection ends.
+            self.cycle.keep_alive = False
+            self._next_is_refused = True
+            return
         status, body = PROBLEMS[code][0], problem_body(code)
-        if not (self._has_request and self.cycle.response_started):
+        if not self._has_request:
             self.transport.write(
                 b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\ncache-control: no-store\r\n%b"
                 b"connection: close\r\n\r\n%b" % (status, CONTENT_TYPE.encode(), len(body), _SECURITY, body)

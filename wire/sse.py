@@ -10,7 +10,7 @@ import orjson
 CONTENT_TYPE: Final = "text/event-stream"
 HEARTBEAT: Final = b":\n\n"  # a comment line: keeps proxies from closing a quiet stream, and no client shows it
 
-_MAX_UNFINISHED_BYTES: Final = 1024 * 1024  # of one event that a reader waits for the end of
+MAX_EVENT_BYTES: Final = 1024 * 1024  # that a reader waits for the end of
 
 
 def comment_event(number: int, data: bytes) -> bytes:
@@ -58,6 +58,7 @@ class EventParser:
         self._id = ""
         self._name = ""
         self._data: list[str] = []
+        self._unfinished_bytes = 0  # of the event that is being read, without the line that is
 
     def feed(self, piece: bytes) -> list[Event]:
         """Return the events that `piece` completes."""
@@ -72,17 +73,19 @@ class EventParser:
         held = text[-1:] if text.endswith(b"\r") else b""
         lines = text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop() + held
-        if len(self._rest) > _MAX_UNFINISHED_BYTES:
-            raise ValueError("the event stream holds a line without an end")
         events: list[Event] = []
         for line in lines:
             if line:
+                self._unfinished_bytes += len(line)
                 self._field(line)
                 continue
+            self._unfinished_bytes = 0
             self.last_id = self._id
             if self._data:
                 events.append(Event(self._name or "message", "\n".join(self._data), self.last_id))
             self._name, self._data = "", []
+        if self._unfinished_bytes + len(self._rest) > MAX_EVENT_BYTES:
+            raise ValueError("the event stream holds an event without an end")
         return events
 
     def _field(self, line: bytes) -> None:

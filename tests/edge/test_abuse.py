@@ -178,6 +178,22 @@ async def test_a_request_after_one_for_a_stream_ends_the_stream(slim_edge, store
     await empty(edge)
 
 
+async def test_a_second_head_that_does_not_come_is_never_taken_for_the_answer_to_the_first_request(edge, video, token):
+    first = request(video, token).replace(b"/stream", b"/snapshot")
+    connection = await Raw.open(edge, first + b"GET /healthz HTTP/1.1\r\n")
+    await connection.read_to_end(HEAD_S + 5)
+    assert connection.got.startswith((b"HTTP/1.1 200", b"HTTP/1.1 503"))
+    assert connection.got.count(b"HTTP/1.1 408") == 1
+
+
+async def test_a_second_head_that_has_begun_ends_a_stream(slim_edge, video, token):
+    edge = slim_edge
+    connection = await Raw.open(edge, request(video, token) + b"GET /healthz HTTP/1.1\r\n")
+    await connection.read_to_end()
+    await empty(edge)
+    assert "Traceback" not in edge.log
+
+
 async def test_garbage_after_the_request_ends_the_stream(slim_edge, video, token):
     edge = slim_edge
     connection = await Raw.open(edge, request(video, token))

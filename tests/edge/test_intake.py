@@ -47,6 +47,11 @@ def test_no_predecessor_in_the_stream_vouches_for_nothing():
     assert judge(newest=14, number=15, previous=0) is Verdict.APPEND
 
 
+def test_where_nothing_was_stored_a_moment_ago_what_came_before_was_trimmed():
+    assert judge(newest=10, number=15, previous=0, vouched=True) is Verdict.APPEND
+    assert judge(newest=10, number=15, previous=12, vouched=True) is Verdict.FILL
+
+
 # What happens to the copy of one stored message: it arrives, is lost, comes twice, or comes after the next ones.
 FATES = ("arrives", "arrives", "lost", "twice", "late")
 logs = st.lists(st.tuples(st.integers(1, 4), st.sampled_from(FATES), st.booleans()), min_size=1, max_size=40)
@@ -126,7 +131,7 @@ class Opened:
         self.shard = shard
         self.copies = LiveCopies()
         self.channel = Channel(SHARD, VIDEO, Pacer())
-        self.feed = Feed(self.channel, self.copies, Replays(shard, shard, history_pauses_s=()), None)  # type: ignore[arg-type]
+        self.feed = Feed(self.channel, self.copies, Replays(shard, shard, (), live_patience_s=0), None)  # type: ignore[arg-type]
         self.viewer = RecordingViewer()
 
     async def open(self) -> None:
@@ -224,6 +229,37 @@ async def test_a_gap_that_nobody_has_is_told_in_its_place():
     assert opened.viewer.numbers == [9, 12]
     assert opened.viewer.told("sync") == [{"resumed": True, "replayed": 0, "complete": False, "from": "2", "to": "8"}]
     assert [event.last_id for event in opened.viewer.events] == ["8", "9", "12"]
+
+
+async def test_after_a_trim_the_next_comment_of_a_quiet_video_needs_no_history():
+    shard = Shard([1])
+    opened = Opened(shard)
+    await opened.open()
+    opened.feed.heard_at -= 10
+    opened.feed.vouched_at = asyncio.get_running_loop().time()  # the probe has just asked
+    shard.numbers.append(20)
+    shard.first, shard.history_is_away = 20, True
+    await opened.copies.bring(20, 0)
+    await opened.settle()
+    assert opened.viewer.numbers == [20]
+    assert not opened.viewer.told("sync")
+
+
+async def test_a_gap_in_live_waits_for_history_where_only_history_has_it():
+    shard = Shard([1])
+    opened = Opened(shard)
+    opened.feed._replays._live_patience_s = 5
+    await opened.open()
+    shard.numbers += [5, 9, 12]
+    shard.first, shard.through, shard.history_is_away = 9, 12, True
+    opened.feed._replays._history_rests_until = asyncio.get_running_loop().time() + 60  # a replay found it away
+    await opened.copies.bring(12, 9)
+    while shard.asked < 4:  # noqa: ASYNC110  it asks in vain
+        await asyncio.sleep(0.01)
+    shard.history_is_away = False
+    await opened.settle()
+    assert opened.viewer.numbers == [5, 9, 12]
+    assert not opened.viewer.told("sync")
 
 
 async def test_a_video_opened_without_history_does_not_claim_to_reach_back_to_its_beginning():

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.ring import Ring
+from edge.ring_memory import RingMemory
 
 entries = st.lists(
     st.tuples(st.integers(1, 5), st.integers(0, 40), st.sampled_from([None, None, "ann", "bob"])), max_size=60
@@ -85,3 +86,30 @@ def test_what_has_been_dropped_is_not_kept_in_memory():
     for kept in (ring._numbers, ring._frames, ring._shared, ring._authors):
         assert len(kept) <= 2 * 10 + 1
     assert sum(map(len, ring._frames)) <= 1_000
+
+
+def test_what_all_rings_hold_together_is_bounded_and_the_quietest_are_emptied_first():
+    memory = RingMemory(max_bytes=100)
+    busy, quiet, other = (Ring(0, memory=memory) for _ in range(3))
+    quiet.append(1, b"x" * 30)
+    other.append(1, b"x" * 30)
+    busy.append(1, b"x" * 30)
+    other.append(2, b"x" * 10)
+    assert memory.held_bytes == 100
+    busy.append(2, b"x" * 20)
+    assert quiet.begin == quiet.end == 1
+    assert quiet.floor == quiet.newest == 1
+    assert other.frames(0, 2) == b"x" * 40
+    quiet.append(2, b"y" * 20)
+    assert (busy.end - busy.begin, other.begin, quiet.frames(1, 2)) == (2, 2, b"y" * 20)
+    assert memory.held_bytes == 70
+    busy.clear()
+    assert memory.held_bytes == 20
+
+
+def test_one_ring_alone_goes_by_its_own_bounds():
+    memory = RingMemory(max_bytes=10)
+    ring = Ring(0, memory=memory)
+    for number in range(1, 4):
+        ring.append(number, b"x" * 10)
+    assert ring.end - ring.begin == 3

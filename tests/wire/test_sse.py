@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wire import sse
 from wire.comment import encode_payload, event_data
 from wire.number import MAX_NUMBER
-from wire.sse import EventParser
+from wire.sse import MAX_EVENT_BYTES, EventParser
 
 numbers = st.integers(min_value=1, max_value=MAX_NUMBER)
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
@@ -90,3 +91,11 @@ def test_what_is_no_payload_of_a_writer_never_gets_into_a_stream():
         except ValueError:
             continue
         raise AssertionError(payload)
+
+
+def test_an_event_that_does_not_end_is_not_kept_without_bounds():
+    for endless in (b"data: " + b"x" * 1_000, b"data: " + b"x" * 1_000 + b"\n"):
+        parser = EventParser()
+        with pytest.raises(ValueError, match="without an end"):
+            for _ in range(2 * MAX_EVENT_BYTES // 1_000):
+                parser.feed(endless)
