@@ -13,6 +13,7 @@
 | `probe.py` | asking over HTTP whether a part is there |
 | `postgres.py` | Postgres: its data, its command line, its readiness |
 | `nats.py` | NATS: its environment, its health, when it must be started again |
+| `certificate.py` | the gateway's certificate and key, checked, in one file |
 | `gateway.py` | HAProxy: its environment and its readiness |
 | `parts.py` | writer, archiver, history and edges: their environment |
 | `migration.py` | the database brought up to date (dbmate), and the roles' passwords |

@@ -7,6 +7,7 @@ import resource
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -28,18 +29,35 @@ PROBES: Final = (("POST", "/comments/probe"), ("GET", "/comments/probe/snapshot"
 
 
 @dataclass(frozen=True, slots=True)
+class Https:
+    """HTTPS, with HTTP/2: its port, and the file with the certificate and its key. `only`: plain HTTP redirects."""
+
+    port: int
+    certificate: Path
+    only: bool = False
+
+    @property
+    def url(self) -> str:
+        """Return the public address."""
+        return f"https://{LOOPBACK}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
-    """HAProxy: its public port, and the addresses (`host:port`) of the parts behind it."""
+    """HAProxy: its public port, the addresses (`host:port`) of the parts behind it, and HTTPS where it has that."""
 
     port: int
     writers: Sequence[str]
     edges: Sequence[str]
     histories: Sequence[str]
     rules: Mapping[str, str] = field(default_factory=dict)  # more variables of the configuration: `rules_of`
+    https: Https | None = None
 
     @property
     def url(self) -> str:
         """Return the public address."""
+        if self.https is not None and self.https.only:
+            return self.https.url
         return f"http://{LOOPBACK}:{self.port}"
 
     def program(self) -> Program:
@@ -57,6 +75,11 @@ class Gateway:
         variables = {"GATEWAY_BIND": f"{LOOPBACK}:{self.port}", "GATEWAY_MAXCONN": str(max_connections())}
         for name, addresses in (("WRITER", self.writers), ("EDGE", self.edges), ("HISTORY", self.histories)):
             variables.update({f"{name}_{number}": address for number, address in enumerate(addresses, start=1)})
+        if self.https is not None:
+            variables["GATEWAY_TLS_BIND"] = f"{LOOPBACK}:{self.https.port}"
+            variables["GATEWAY_TLS_CERT"] = str(self.https.certificate)
+            variables["GATEWAY_TLS_PORT"] = str(self.https.port)
+            variables["GATEWAY_HTTPS_ONLY"] = "1" if self.https.only else "0"
         return {**variables, **self.rules}
 
     async def is_ready(self, session: aiohttp.ClientSession) -> bool:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cluster import nats, postgres
+from cluster import certificate, nats, postgres
 from cluster.cluster_file import ClusterState, Place
 from cluster.data_folder import DataFolder, size_bytes
-from cluster.gateway import Gateway, rules_of
+from cluster.gateway import Gateway, Https, rules_of
 from cluster.nats import Nats
 from cluster.parts import Part
 from cluster.passwords import SecretFiles
@@ -58,8 +58,9 @@ class Plan:
 
 
 def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> Plan:
-    """Return what is to run. Raises `PortError` when there are no free ports."""
-    ports = Ports(taken=settings.port)
+    """Return what is to run. Raises `PortError` when there are no free ports, `SettingsError` for a bad certificate."""
+    https = _https(settings, folder)
+    ports = Ports(settings.port, *([https.port] if https else []))
     database = Postgres(folder.postgres, ports.pick(), secrets.postgres_owner)
     stream_bytes = _stream_bytes(settings, folder)
     server = Nats(
@@ -71,6 +72,8 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
     )
     token_file = settings.token_secret_file or secrets.token
     public = tuple(f"http://{host}:{settings.port}" for host in (LOOPBACK, "localhost"))
+    if https is not None:
+        public += tuple(f"https://{host}:{https.port}" for host in (LOOPBACK, "localhost"))
     complete = settings.model_copy(
         update={
             "data_dir": folder.path,
@@ -118,6 +121,7 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
         edges=[part.address for part in edges],
         histories=[part.address for part in histories],
         rules=rules_of(complete),
+        https=https,
     )
     return Plan(complete, database, server, writers, archivers, histories, edges, gateway)
 
@@ -134,6 +138,11 @@ def store_bytes(disk_bytes: int, shards: int, stream_bytes: int) -> int:
     have reserved: the disk's size. What really bounds a stream is its own limit.
     """
     return max(disk_bytes, shards * stream_bytes) + 2 * SET_ASIDE_BYTES
+
+
+def _https(settings: Settings, folder: DataFolder) -> Https | None:
+    file = certificate.for_gateway(settings, folder.secrets)
+    return None if file is None else Https(settings.tls_port, file, settings.https_only)
 
 
 def _stream_bytes(settings: Settings, folder: DataFolder) -> int:

@@ -24,8 +24,8 @@ _RANGE_FILE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 class Ports:
     """Picks free ports, no port twice."""
 
-    def __init__(self, taken: int) -> None:
-        self._picked = {taken}
+    def __init__(self, *taken: int) -> None:
+        self._picked = set(taken)
         self._candidates = candidates(outgoing_range())
 
     def pick(self) -> int:
@@ -67,10 +67,10 @@ def is_free(port: int) -> bool:
     return True
 
 
-def check_public_port(port: int) -> None:
+def check_public_port(port: int, setting: str) -> None:
     """Raise `PortError` unless the gateway can have the port."""
     if port < 1024:
         # Whether that is allowed is the gateway's to find out: it depends on the user and on a kernel setting.
         return
     if not is_free(port):
-        raise PortError(f"port {port} is taken: set LIVECOMMENTS_PORT to another one, or end the program that has it")
+        raise PortError(f"port {port} is taken: set {setting} to another one, or end the program that has it")

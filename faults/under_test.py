@@ -120,7 +120,7 @@ def _moved(plan: Plan, places: Places) -> Plan:
 
 def _through_links(plan: Plan) -> tuple[dict[str, dict[str, int]], Plan]:
     """Return the links by their names, each with its port and its target's, and the plan that goes through them."""
-    ports = Ports(taken=plan.gateway.port)
+    ports = Ports(plan.gateway.port)
     taken = {plan.postgres.port, plan.nats.port, plan.nats.monitor_port, *(part.port for part in plan.parts)}
     links: dict[str, dict[str, int]] = {}
 

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     gateway_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses in front of the gateway whose X-Forwarded-For it believes"
     )
+    tls_cert_file: Path | None = Field(None, description="certificate chain (PEM): `up` serves HTTPS with HTTP/2 too")
+    tls_key_file: Path | None = Field(None, description="key (PEM) of that certificate; none: it is in the same file")
+    tls_port: int = Field(8443, ge=1, le=65535, description="public port for HTTPS")
+    https_only: bool = Field(False, description="the plain port redirects to HTTPS")
     guests: bool = Field(False, description="POST /guests gives anybody a token; `up` switches it on, for its page")
 
     # Every part.
@@ -106,7 +110,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call this with a token in the header, never a cookie; *: all"
     )
-    hsts_s: Limit = Field(0, description="Strict-Transport-Security for this long, where TLS is in front; 0: none")
+    hsts_s: Limit = Field(0, description="Strict-Transport-Security for this long, where there is HTTPS; 0: none")
     trusted_proxies: str = Field("127.0.0.1", description="addresses whose X-Forwarded-For is believed")
 
     # Limits; 0 means none.

@@ -42,9 +42,9 @@ def up() -> None:
 
 async def _run(settings: Settings, display: _Display) -> None:
     if not settings.data_dir.exists():
-        ports.check_public_port(settings.port)  # a start that is refused leaves no folder behind
+        _check_public_ports(settings)  # a start that is refused leaves no folder behind
     folder = DataFolder(settings.data_dir)
-    ports.check_public_port(settings.port)
+    _check_public_ports(settings)
     plan = make_plan(settings, folder, secret_files(folder.secrets))
     system = System(plan, folder, display)
     asked: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -57,6 +57,8 @@ async def _run(settings: Settings, display: _Display) -> None:
         await asyncio.wait({starting, stop_asked}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
+            if plan.gateway.https is not None:
+                display.note(f"HTTPS, with HTTP/2: {plan.gateway.https.url}")
             display.ready(plan.gateway.url, f"Ctrl-C ends it; the logs are in {settings.data_dir / 'logs'}")
             await stop_asked
     finally:
@@ -67,6 +69,13 @@ async def _run(settings: Settings, display: _Display) -> None:
         await _stop(system, asked)
         display.end()
         folder.release()
+
+
+def _check_public_ports(settings: Settings) -> None:
+    """Raise `PortError` unless the gateway can have its ports."""
+    ports.check_public_port(settings.port, "LIVECOMMENTS_PORT")
+    if settings.tls_cert_file is not None:
+        ports.check_public_port(settings.tls_port, "LIVECOMMENTS_TLS_PORT")
 
 
 async def _stop(system: System, asked: asyncio.Queue[signal.Signals]) -> None:

@@ -17,7 +17,7 @@ GIB = 1024**3
 
 def test_ports_are_free_different_and_outside_the_range_of_outgoing_connections():
     low, high = outgoing_range()
-    ports = Ports(taken=8080)
+    ports = Ports(8080)
     picked = [ports.pick() for _ in range(50)]
     assert len({*picked, 8080}) == 51
     assert not [port for port in picked if low <= port <= high or port < LOWEST_PORT]

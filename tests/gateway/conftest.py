@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cluster.gateway import Gateway
+from cluster.gateway import Gateway, Https
 from cluster.ports import Ports
 from runtime import assets
 
@@ -33,6 +33,7 @@ class EchoPart:
         self.name = name
         self.port = port
         self.events: asyncio.Queue[bytes] = asyncio.Queue()  # what its streams send next
+        self.events_of: dict[str, asyncio.Queue[bytes]] = {}  # … where a video has events of its own
         self.viewers = 0
         self.echo_headers: dict[str, str] = {}
         self.before_echo: Callable[[web.Request], Awaitable[None]] | None = None
@@ -85,9 +86,10 @@ class EchoPart:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Part": self.name})
         await response.prepare(request)
         self.viewers += 1
+        events = self.events_of.get(request.match_info["video"], self.events)
         try:
             while True:
-                await response.write(await self.events.get())
+                await response.write(await events.get())
         finally:
             self.viewers -= 1
 
@@ -109,6 +111,7 @@ class RunningGateway:
         self.gateway = gateway
         self.parts = parts
         self.url = gateway.url
+        self.https = gateway.https
         # A connection each: on one that had a request before, HAProxy answers a part's failure by closing it, so that
         # the client repeats the request (RFC 9110, section 9.2.2).
         self.session = aiohttp.ClientSession(
@@ -147,14 +150,16 @@ async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
     """Start a gateway with `rules`. `changes` are replacements in its configuration: shorter times, not to wait for."""
     running: list[RunningGateway] = []
 
-    async def start(changes: dict[str, str] | None = None, rules: dict[str, str] | None = None) -> RunningGateway:
+    async def start(
+        changes: dict[str, str] | None = None, rules: dict[str, str] | None = None, https: Https | None = None
+    ) -> RunningGateway:
         text = CONFIGURATION.read_text(encoding="utf-8")
         for before, after in (changes or {}).items():
             assert before in text
             text = text.replace(before, after)
         configuration = tmp_path / "haproxy.cfg"
         configuration.write_text(text, encoding="utf-8")
-        ports = Ports(taken=0)
+        ports = Ports(0)
         parts = {name: EchoPart(name, ports.pick()) for name in ("writer", "edge-1", "edge-2", "history")}
         for part in parts.values():
             await part.start()
@@ -164,6 +169,7 @@ async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
             edges=[parts["edge-1"].address, parts["edge-2"].address],
             histories=[parts["history"].address],
             rules=rules or {},
+            https=https,
         )
         started = RunningGateway(gateway, parts)
         running.append(started)

@@ -31,7 +31,7 @@ async def names():
 
 @pytest.fixture
 async def parts():
-    ports = Ports(taken=0)
+    ports = Ports(0)
     started = {name: EchoPart(name, ports.pick()) for name in ("writer-0", "edge-0", "edge-1", "edge-2", "history-0")}
     for part in started.values():
         await part.start()
@@ -46,7 +46,7 @@ async def start(parts, dns):
     def named(kind):
         return [f"{name}.{kind}.test:{part.port}" for name, part in parts.items() if name.startswith(kind)]
 
-    gateway = NamedGateway(Ports(taken=0).pick(), named("writer"), named("edge"), named("history"))
+    gateway = NamedGateway(Ports(0).pick(), named("writer"), named("edge"), named("history"))
     object.__setattr__(gateway, "dns", f"localhost:{dns}")
     running = RunningGateway(gateway, {})
     await running.start(CONFIGURATION)
