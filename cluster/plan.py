@@ -16,7 +16,7 @@ from cluster.passwords import SecretFiles
 from cluster.ports import LOOPBACK, Ports
 from cluster.postgres import Postgres
 from runtime.settings import PREFIX, Settings
-from runtime.streams import SET_ASIDE_BYTES
+from runtime.streams import MODERATION_BYTES, SET_ASIDE_BYTES
 
 MIN_STREAM_BYTES: Final = 1024**2
 STORE_SHARE: Final = 0.5  # of what the disk has left, for all streams together, unless STREAM_BYTES says more
@@ -137,7 +137,7 @@ def store_bytes(disk_bytes: int, shards: int, stream_bytes: int) -> int:
     NATS refuses to read a stream again that reserves more than that, so it is never less than what an earlier run may
     have reserved: the disk's size. What really bounds a stream is its own limit.
     """
-    return max(disk_bytes, shards * stream_bytes) + 2 * SET_ASIDE_BYTES
+    return max(disk_bytes, shards * stream_bytes) + 2 * SET_ASIDE_BYTES + MODERATION_BYTES
 
 
 def _https(settings: Settings, folder: DataFolder) -> Https | None:

@@ -22,6 +22,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `streamed.py` | a viewer on a server that cannot hand over: an ordinary streamed response |
 | `joining.py` | from a position to live: the replay that goes before |
 | `replays.py` | the part of a video between two numbers, out of JetStream or history |
+| `moderation.py` | what moderators decide, as it is felt here |
 | `preceding.py` | what a sampler must have counted before it chooses what all others choose |
 | `audience.py` | how many watch a video, on all edges together |
 | `probe.py` | lost last messages of quiet videos, found by asking |

@@ -13,6 +13,7 @@ from edge.channels import Channels, OpenVideo
 from edge.joining import Joining, Position
 from edge.limits import StreamLimits
 from edge.metrics import ENDED, VIEWERS
+from edge.moderation import Moderation
 from edge.viewer import Viewer
 from runtime.logs import get_logger
 from runtime.settings import Settings
@@ -34,12 +35,15 @@ _log = get_logger("edge")
 class Admission:
     """The viewers of this edge, from the first step of their streams to the end."""
 
-    def __init__(self, settings: Settings, channels: Channels, joining: Joining, audience: Audience) -> None:
+    def __init__(
+        self, settings: Settings, channels: Channels, joining: Joining, audience: Audience, moderation: Moderation
+    ) -> None:
         self.limits = StreamLimits(settings)
         self.viewers: dict[Viewer, OpenVideo | None] = {}  # each with the video that it has a claim on
         self._channels = channels
         self._joining = joining
         self._audience = audience
+        self._moderation = moderation
         self._poll_above = settings.poll_above
         self._draining = False
         self._loop = asyncio.get_running_loop()
@@ -64,6 +68,9 @@ class Admission:
             self._send_away(viewer, "full", _between(FULL_RETRY_MS))
             return
         self.viewers[viewer] = held
+        if self._moderation.is_banned(video, viewer.identity):
+            self._moderation.send_away(viewer)
+            return
         if self._poll_above and self._audience.count(held) >= self._poll_above:
             told = {"url": f"/comments/{video}/snapshot", "intervalMs": POLL_INTERVAL_MS}
             viewer.send(sse.named_event("poll", told))
@@ -73,7 +80,7 @@ class Admission:
         if not self._joining.join_now(viewer, held, position):
             self._on_the_way[viewer] = self._loop.create_task(self._join(viewer, held, position))
         elif not viewer.is_leaving:
-            viewer.send(self._audience.event(held))
+            self._welcome(viewer, held)
 
     async def drain(self) -> None:
         """Send the viewers away, over the time that the fleet needs to take them in, each to come back at once.
@@ -100,14 +107,22 @@ class Admission:
 
     async def _join(self, viewer: Viewer, video: OpenVideo, position: Position) -> None:
         try:
+            await video.feed.opened()
+            if self._moderation.is_banned(video.channel.video, viewer.identity):
+                self._moderation.send_away(viewer)
+                return
             await self._joining.join(viewer, video, position)
             if not viewer.is_leaving:
-                viewer.send(self._audience.event(video))
+                self._welcome(viewer, video)
         except Exception:  # noqa: BLE001  whatever it is, the viewer must not be left without an end
             _log.exception("a viewer could not be brought to live", video=video.channel.video)
             viewer.abort()
         finally:
             self._on_the_way.pop(viewer, None)
+
+    def _welcome(self, viewer: Viewer, video: OpenVideo) -> None:
+        """Tell one who is live now how things are."""
+        viewer.send(self._moderation.event(video.channel.video) + self._audience.event(video))
 
     def _left(self, viewer: Viewer) -> None:
         claim = self.viewers.pop(viewer)

@@ -16,6 +16,7 @@ from edge.audit import EdgeAudit
 from edge.channels import Channels
 from edge.handover import EXTENSION, HandedOverViewer, HandOver, HandoverProtocol
 from edge.joining import Joining, Position
+from edge.moderation import Moderation
 from edge.probe import Probe
 from edge.replays import Replays
 from edge.shortage import Shortage
@@ -68,7 +69,7 @@ class Edge:
         settings = self._settings
         live = await connect(settings, "edge-live", on_reconnect=self._reconnected)
         self._connections.append(live)
-        replaying = await connect(settings, "edge-replay")
+        replaying = await connect(settings, "edge-replay", on_reconnect=self._states_are_old)
         self._connections.append(replaying)
         await check_shards(replaying, settings)
         reader = Reader(replaying)
@@ -76,12 +77,17 @@ class Edge:
         replays = Replays(replaying, reader)
         shortage = Shortage(replaying, reader, settings.shards)
         await shortage.start()
-        self.channels = Channels(live, replays, settings, shortage)
-        await EdgeAudit(replaying, self.channels.open).start()
+        moderation = self.moderation = Moderation(replaying, settings.shards)
+        await moderation.start()
+        self.channels = Channels(live, replays, settings, shortage, moderation)
+        await EdgeAudit(replaying, self.channels.open, may_lack=moderation.may_lack).start()
         audience = Audience(self.channels, live)
-        self.snapshots = Snapshots(self.channels, replays, settings.shards, audience.count_of)
-        joining = Joining(replays, self.channels.sampler, settings.replay_depth)
-        self.admission = Admission(settings, self.channels, joining, audience)
+        self.snapshots = Snapshots(self.channels, replays, moderation, settings.shards, audience.count_of)
+        joining = Joining(replays, moderation, self.channels.sampler, settings.replay_depth)
+        self.admission = Admission(settings, self.channels, joining, audience, moderation)
+        moderation.attach(
+            self.channels.open, self.admission.viewers, self.admission.limits.streams_of, self.snapshots.forget
+        )
         self._probe = probe = Probe(self.channels, reader, shortage)
         work: tuple[Work, ...] = (
             audience.run,
@@ -123,6 +129,9 @@ class Edge:
         """Whether reading needs no token."""
         return self._settings.public_read
 
+    async def _states_are_old(self) -> None:
+        self.moderation.reconnected()
+
     async def _reconnected(self) -> None:
         if self._probe is not None:
             self._probe.wake()
@@ -143,6 +152,7 @@ def _add_routes(app: Quart, edge: Edge) -> None:
     async def stream(video: str) -> Response:
         try:
             identity = await edge.reader(video)
+            await edge.moderation.check(video, identity)
         except Refused as refused:
             if refused.status in HOPELESS and "Last-Event-ID" in request.headers:
                 return _stop_reconnecting(refused)
@@ -174,7 +184,7 @@ def _add_routes(app: Quart, edge: Edge) -> None:
 
     @app.get("/comments/<video>/snapshot")
     async def snapshot(video: str) -> Response:
-        await edge.reader(video)
+        await edge.moderation.check(video, await edge.reader(video))
         made = await edge.snapshots.get(video)
         caching = f"public, max-age={FRESH_S:.0f}" if edge.public_read else "private, no-cache"
         headers = {"ETag": made.etag, "Cache-Control": caching}

@@ -7,14 +7,14 @@ what it was told to be left out of the sample, where that is all that is taken i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from edge.channels import OpenVideo
-from edge.frames import is_comment
+from edge.frames import is_told_missing
 from runtime.audit_metrics import AUDITED, DIFFERING, EDGE, LOST, UNAUDITED
 from runtime.logs import get_logger
 from wire import subjects
@@ -32,10 +32,18 @@ _log = get_logger("audit")
 class EdgeAudit:
     """Compares reports of acknowledged comments with what this edge holds, a while after they come."""
 
-    def __init__(self, connection: Client, videos: Mapping[str, OpenVideo], grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        connection: Client,
+        videos: Mapping[str, OpenVideo],
+        grace_s: float = GRACE_S,
+        may_lack: Callable[[str, int], bool] = lambda _video, _number: False,
+    ) -> None:
+        """`may_lack` says of a video's number whether it may be missing, because it was removed before it came."""
         self._connection = connection
         self._videos = videos
         self._grace_s = grace_s
+        self._may_lack = may_lack
         self._waiting = 0
 
     async def start(self) -> None:
@@ -72,10 +80,15 @@ class EdgeAudit:
 
     def _compare_one(self, name: str, acknowledged: Acknowledged, video: OpenVideo) -> None:
         ring = video.channel.ring
-        reached = [number for number in acknowledged.numbers if not video.channel.may_lack(number)]
+        reached = [
+            number
+            for number in acknowledged.numbers
+            if not video.channel.may_lack(number)
+            and (ring.frame_of(number) is not None or not self._may_lack(name, number))
+        ]
         # What stands in the place of comments that could not be had is none.
         held = ((number, ring.frame_of(number)) for number in reached)
-        frames = {number: frame for number, frame in held if frame is not None and is_comment(frame)}
+        frames = {number: frame for number, frame in held if frame is not None and not is_told_missing(frame)}
         UNAUDITED.labels(EDGE).inc(len(acknowledged.numbers) - len(reached))
         AUDITED.labels(EDGE).inc(len(reached))
         missing = [number for number in reached if number not in frames]
@@ -84,7 +97,8 @@ class EdgeAudit:
             _log.error(
                 "acknowledged comments did not come", video=name, count=len(missing), numbers=missing[:LOGGED_NUMBERS]
             )
-        elif acknowledged.digest is not None and len(reached) == len(acknowledged.numbers):
+        # A removed text cannot be compared any more.
+        elif acknowledged.digest is not None and len(reached) == len(acknowledged.numbers) and all(frames.values()):
             said = add_up(digest_of(number, event_payload(frame)) for number, frame in frames.items())
             if said != acknowledged.digest:
                 DIFFERING.labels(EDGE).inc(len(reached))

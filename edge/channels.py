@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from edge.channel import Channel
 from edge.feed import Feed
 from edge.metrics import VIDEOS
+from edge.moderation import Moderation
 from edge.pacer import Pacer
 from edge.replays import Replays
 from edge.ring_memory import RingMemory
@@ -35,11 +36,14 @@ class OpenVideo:
 class Channels:
     """The videos of this edge."""
 
-    def __init__(self, connection: Client, replays: Replays, settings: Settings, shortage: Shortage) -> None:
+    def __init__(
+        self, connection: Client, replays: Replays, settings: Settings, shortage: Shortage, moderation: Moderation
+    ) -> None:
         self.open: dict[str, OpenVideo] = {}
         self._connection = connection
         self._replays = replays
         self._shortage = shortage
+        self._moderation = moderation
         self._shards = settings.shards
         self._limit = settings.videos_per_edge
         self._linger_s = settings.linger_s  # without viewers: one who reloads the page finds the ring
@@ -57,7 +61,9 @@ class Channels:
                 return None
             channel = Channel(shard_of(video, self._shards), video, self._pacer, self._memory)
             found_short = partial(self._shortage.found, channel.shard)
-            feed = Feed(channel, self._connection, self._replays, self.sampler(), found_short)
+            feed = Feed(
+                channel, self._connection, self._replays, self.sampler(), found_short, moderation=self._moderation
+            )
             held = self.open[video] = OpenVideo(channel, feed)
             VIDEOS.set(len(self.open))
         held.claims += 1

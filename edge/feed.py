@@ -20,6 +20,7 @@ from nats.aio.subscription import Subscription
 from edge.channel import Channel
 from edge.intake import Verdict, given_again, judge
 from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
+from edge.moderation import Moderation
 from edge.preceding import count_newest
 from edge.replays import Message, Replays
 from edge.sampled_intake import SampledIntake
@@ -54,6 +55,7 @@ class Feed:
         replays: Replays,
         sampler: Sampler | None,
         found_short: Callable[[int, int], None] = lambda _, __: None,
+        moderation: Moderation | None = None,
     ) -> None:
         """`found_short` is told of a newest number, and of one that was given again though it is not above it."""
         self.channel = channel
@@ -67,6 +69,7 @@ class Feed:
         self._hot_rate = sampler.readable_rate * HOT if sampler is not None else 0.0
         self._sampled = SampledIntake(self, connection, replays, sampler) if sampler is not None else None
         self._found_short = found_short
+        self._moderation = moderation
         self._newest_ms = 0
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -169,6 +172,8 @@ class Feed:
         """Return the newest number, asked for when the server knew of the subscription."""
         channel = self.channel
         await self.subscribe()
+        if self._moderation is not None:
+            await self._moderation.prepare(channel.video)
         newest = await self._replays.newest(channel.shard, channel.video)
         if self._sampler is not None:
             await count_newest(self._sampler, self._replays, channel.shard, channel.video, newest)
@@ -181,7 +186,7 @@ class Feed:
         except (KeyError, ValueError):
             UNREADABLE.inc()
             return
-        PUBLISHED.inc()
+        PUBLISHED.inc(stored.kind is None)
         now = self._loop.time()
         vouched = self.vouched_at > self.heard_at and now - self.vouched_at < VOUCHED_S
         self.heard_at = now
@@ -217,7 +222,11 @@ class Feed:
         self.newest = message.number
         self._newest_ms = message.posted_ms
         frame = message.frame()
+        if self._moderation is not None and self._moderation.hides(self.channel.video, message):
+            frame, hidden_author = b"", None
         self.channel.append(message.number, frame, message.posted_ms, hidden_author)
+        if self._moderation is not None and message.kind is not None:
+            self._moderation.took(self.channel.video, message)
         return len(frame)
 
     def _wait(self, message: Message, previous: int) -> None:

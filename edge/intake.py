@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from edge.frames import is_comment
+from wire.comment import is_comment
 
 
 class Verdict(Enum):

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from edge.channels import OpenVideo
 from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
+from edge.moderation import Moderation
 from edge.preceding import count_preceding
 from edge.replays import Message, Part, Replays
 from edge.viewer import HIGH_WATER_BYTES, Viewer
@@ -72,8 +73,11 @@ class _Replay:
 class Joining:
     """Brings viewers from their positions to live."""
 
-    def __init__(self, replays: Replays, make_sampler: Callable[[], Sampler | None], depth: int) -> None:
+    def __init__(
+        self, replays: Replays, moderation: Moderation, make_sampler: Callable[[], Sampler | None], depth: int
+    ) -> None:
         self._replays = replays
+        self._moderation = moderation
         self._depth = depth or MAX_NUMBER
         self._make_sampler = make_sampler
         self._slots = asyncio.Semaphore(REPLAYS_AT_ONCE)
@@ -153,7 +157,7 @@ class Joining:
                     break
                 if part.missing is not None:
                     replay.misses(*part.missing)
-                await _send(viewer, part.messages, replay)
+                await self._send(viewer, channel.video, part.messages, replay)
                 number = part.upto
         return number
 
@@ -167,27 +171,26 @@ class Joining:
             await count_preceding(replay.sampler, self._replays, shard, name, first.number - 1, first.posted_ms)
         replay.sampled_to = part.upto
 
-
-async def _send(viewer: Viewer, messages: Sequence[Message], replay: _Replay) -> None:
-    """Write a replay to a viewer, no faster than it reads: the sample that it would have been shown live."""
-    piece = bytearray()
-    for message in messages:
-        author = None if replay.sampler is None else message.hidden_author(replay.sampler)
-        frame = message.frame() if author is None or viewer.cares_for(author) else b""
-        if not frame:
-            continue
-        piece += frame
-        replay.replayed += 1
-        replay.last_sent = message.number
-        if len(piece) >= HIGH_WATER_BYTES:
+    async def _send(self, viewer: Viewer, video: str, messages: Sequence[Message], replay: _Replay) -> None:
+        """Write a replay to a viewer, no faster than it reads: the sample that it would have been shown live."""
+        piece = bytearray()
+        for message in messages:
+            author = None if replay.sampler is None else message.hidden_author(replay.sampler)
+            frame = message.frame() if author is None or viewer.cares_for(author) else b""
+            if not frame or self._moderation.hides(video, message):
+                continue
+            piece += frame
+            replay.replayed += 1
+            replay.last_sent = message.number
+            if len(piece) >= HIGH_WATER_BYTES:
+                viewer.send(bytes(piece))
+                piece.clear()
+                await viewer.writable()
+                if viewer.is_leaving:
+                    return
+        if piece:
             viewer.send(bytes(piece))
-            piece.clear()
             await viewer.writable()
-            if viewer.is_leaving:
-                return
-    if piece:
-        viewer.send(bytes(piece))
-        await viewer.writable()
 
 
 def _finish(viewer: Viewer, video: OpenVideo, number: int | None, replay: _Replay) -> None:

@@ -27,6 +27,10 @@ class StreamLimits:
         """Whether this edge holds more streams than it may."""
         return 0 < self._per_edge < self.streams
 
+    def streams_of(self, user_id: str) -> int:
+        """Return how many streams a user has here."""
+        return self._users[user_id]
+
     def check(self, address: str, identity: Identity | None) -> None:
         """Raise `Refused` (`too_many_streams`) when the address or the user has as many streams as it may."""
         if self._per_address and self._addresses[network_of(address)] >= self._per_address:

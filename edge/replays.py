@@ -363,6 +363,8 @@ class Replays:
 
 def _archived_message(row: list[Any]) -> Message:
     number, posted_ms, kind, user_id, message, name, role = row
-    if kind != COMMENT_KIND or user_id is None:
-        return Message(number, kind if kind != COMMENT_KIND else "deleted", posted_ms, b"")
+    if kind != COMMENT_KIND:
+        return Message(number, kind, posted_ms, message.encode() if message is not None else b"")
+    if user_id is None:
+        return Message(number, "deleted", posted_ms, b"")
     return Message(number, None, posted_ms, encode_payload(user_id, message, name, role))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge.ring_memory import RingMemory
+from wire.comment import event_author
 
 MAX_ENTRIES: Final = 2_000
 MAX_BYTES: Final = 512 * 1024
@@ -82,6 +83,27 @@ class Ring:
             self._drop_oldest()
         self._memory.forget(self)
 
+    def remove(self, number: int) -> None:
+        """Forget what a number stands for; its place stays."""
+        place = bisect_right(self._numbers, number, lo=self._start) - 1
+        if place >= self._start and self._numbers[place] == number:
+            self._empty(place)
+
+    def remove_of(self, user_id: str, below: int) -> None:
+        """Forget all comments of a user with a number below one."""
+        for place in range(self._start, len(self._frames)):
+            if self._numbers[place] >= below:
+                break
+            frame = self._frames[place]
+            if frame and event_author(frame) == user_id:
+                self._empty(place)
+
+    def _empty(self, place: int) -> None:
+        self._bytes -= len(self._frames[place])
+        self._memory.dropped(len(self._frames[place]))
+        self._frames[place] = self._shared[place] = b""
+        self._authors[place] = None
+
     def index_after(self, number: int) -> int:
         """Return the index of the first entry above `number`, which must not be below the floor."""
         return self.begin + bisect_right(self._numbers, number, lo=self._start) - self._start
@@ -106,13 +128,13 @@ class Ring:
             reached += 1
         return reached
 
-    def last(self, count: int) -> list[bytes]:
-        """Return the frames of up to `count` newest events, oldest first."""
+    def last(self, count: int, is_wanted: Callable[[bytes], bool] = bool) -> list[bytes]:
+        """Return the frames of up to `count` newest events that are wanted, oldest first."""
         shown: list[bytes] = []
         for place in range(len(self._frames) - 1, self._start - 1, -1):
             if len(shown) == count:
                 break
-            if self._frames[place]:
+            if is_wanted(self._frames[place]):
                 shown.append(self._frames[place])
         return shown[::-1]
 

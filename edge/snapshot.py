@@ -12,17 +12,18 @@ from typing import Any, Final
 import orjson
 
 from edge.channels import Channels, OpenVideo
-from edge.frames import is_comment
+from edge.moderation import Moderation
 from edge.replays import HistoryAwayError, Replays
 from runtime.jetstream import StoreError
 from runtime.logs import get_logger
-from wire.comment import decode_payload
+from wire.comment import decode_payload, is_comment
 from wire.problem import Refused
 from wire.video import shard_of
 
 COMMENTS: Final = 100
 FRESH_S: Final = 1.0  # how long a snapshot's bytes are kept, and may be by shared caches
 MAX_KEPT: Final = 1_000
+MAX_ATTEMPTS: Final = 5  # to make one, while moderators remove what is in it
 MAX_MAKING: Final = 64  # at the same time, of different videos
 
 _log = get_logger("edge")
@@ -40,10 +41,18 @@ class Snapshot:
 class Snapshots:
     """Makes a video's snapshot at most once a second, however many ask."""
 
-    def __init__(self, channels: Channels, replays: Replays, shards: int, count_viewers: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        replays: Replays,
+        moderation: Moderation,
+        shards: int,
+        count_viewers: Callable[[str], int],
+    ) -> None:
         self._channels = channels
         self._count_viewers = count_viewers
         self._replays = replays
+        self._moderation = moderation
         self._shards = shards
         self._loop = asyncio.get_running_loop()
         self._kept: OrderedDict[str, Snapshot] = OrderedDict()
@@ -62,12 +71,25 @@ class Snapshots:
             making.add_done_callback(lambda _: self._making.pop(video, None))
         return await asyncio.shield(making)
 
+    def forget(self, video: str) -> None:
+        """Keep no snapshot of a video that was made before now: moderators have removed something."""
+        self._kept.pop(video, None)
+
     async def _make(self, video: str) -> Snapshot:
         # Whoever polls keeps the video open, as a viewer does: its comments gather in the ring, and its viewers on
         # other edges are counted. Where there are as many videos as there may be, snapshots are read from the store.
         claimed = self._channels.claim(video)
+        states = self._moderation.states
         try:
-            items = _from_ring(claimed) or await self._from_store(video)
+            for _ in range(MAX_ATTEMPTS):
+                with contextlib.suppress(StoreError):  # memory may have it all the same
+                    await states.of(video)
+                state = states.last_known(video)
+                items = _from_ring(claimed) or await self._from_store(video)
+                if states.last_known(video) is state:
+                    break
+            else:
+                raise Refused("unavailable")
         except (StoreError, HistoryAwayError) as error:
             _log.warning("no snapshot", video=video, reason=f"{type(error).__name__}: {error}")
             raise Refused("unavailable") from None
@@ -77,7 +99,7 @@ class Snapshots:
         newest = items[-1]["id"] if items else None
         viewers = self._count_viewers(video)
         body = orjson.dumps({"comments": items, "newest": newest, "viewers": viewers})
-        snapshot = Snapshot(body, f'"{newest}-{len(items)}-{viewers}"', self._loop.time())
+        snapshot = Snapshot(body, f'"{newest}-{len(items)}-{viewers}-{state.number}"', self._loop.time())
         self._kept[video] = snapshot
         self._kept.move_to_end(video)
         if len(self._kept) > MAX_KEPT:
@@ -88,7 +110,7 @@ class Snapshots:
         items: list[dict[str, Any]] = []
         for message in await self._replays.latest(shard_of(video, self._shards), video, COMMENTS):
             with contextlib.suppress(ValueError):  # not the payload of a comment: there is nothing to show of it
-                if message.kind is None:
+                if message.kind is None and not self._moderation.hides(video, message):
                     items.append(decode_payload(message.number, message.posted_ms, message.payload).item())
         return items
 
@@ -99,10 +121,8 @@ def _from_ring(opened: OpenVideo | None) -> list[dict[str, Any]]:
         return []
     if not opened.channel.is_whole_after(opened.channel.ring.floor):
         return []  # it is a sample of them
-    frames = opened.channel.ring.last(COMMENTS)
-    if len(frames) < COMMENTS:
-        return []
-    return [_item(frame) for frame in frames if is_comment(frame)]
+    frames = opened.channel.ring.last(COMMENTS, is_comment)
+    return [_item(frame) for frame in frames] if len(frames) == COMMENTS else []
 
 
 def _item(frame: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@
 | `newest.py` | the newest page while Postgres is away |
 | `shared_reads.py` | reads that are the same share one |
 | `page_body.py` | a page: its JSON, its cursor, its ETag |
+| `moderation.py` | what moderators have decided and done: `GET /videos/{video}` and below |
 | `replays.py` | answers to edges, over NATS |
 | `archive.py`, `archive.sql` | reading from Postgres, quickly or not at all |
 | `windows.py` | in which blocks a page is looked for first |

@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from history.archive import Archive
+from history.moderation import Moderation
 from history.newest import Newest
 from history.pages import Pages
 from history.replays import Replays
@@ -17,11 +18,13 @@ from history.status import Status
 from history.web import Web
 from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
+from runtime.credentials import Credentials
 from runtime.jetstream import Reader, StoreError
 from runtime.logs import get_logger
 from runtime.postgres import ArchiveAwayError
 from runtime.service import Service, make_app
 from runtime.settings import Settings, SettingsError
+from runtime.tokens import Tokens
 from wire import subjects
 from wire.mark import decode_number
 
@@ -48,7 +51,10 @@ class History:
         self._replays = Replays(self._archive, settings.shards)
         self._connection: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._pages = Pages(settings, self._archive)
+        credentials = Credentials(settings, Tokens(settings))
+        self._moderation = Moderation(credentials, self._archive, settings.shards)
+        self._moderation.add_routes(self.app)
+        self._pages = Pages(settings, self._archive, credentials, self._moderation)
         self._pages.add_routes(self.app)
         if settings.web_dir is not None:
             if not (settings.web_dir / "index.html").is_file():
@@ -111,15 +117,19 @@ class History:
         while self._connection is None:
             end_if_cancelled()
             try:
-                self._connection = await jetstream.connect(self._settings, NAME)
+                self._connection = await jetstream.connect(self._settings, NAME, on_reconnect=self._reconnected)
             except (StoreError, OSError) as error:
                 _log.warning("no replays for edges", error=str(error))
                 await asyncio.sleep(RETRY_S)
+        await self._moderation.start(self._connection)
         await self._replays.start(self._connection)
         await self._connection.subscribe(subjects.archived("*"), cb=self._archived)
         reader = Reader(self._connection)
         await reader.start()
         self._pages.newest = Newest(reader)
+
+    async def _reconnected(self) -> None:
+        self._moderation.reconnected()
 
     async def _archived(self, message: Msg) -> None:
         with contextlib.suppress(ValueError):

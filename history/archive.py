@@ -94,6 +94,11 @@ class Archive:
         self._must_be_checked()
         return await self._read("replay", shard, video, after, upto, limit)
 
+    async def moderation_log(self, shard: int, video: str, below: int, limit: int) -> Sequence[Row]:
+        """Return what moderators did on a video below a number, the newest first."""
+        self._must_be_checked()
+        return await self._read("moderation_log", shard, video, below, limit)
+
     def _must_be_checked(self) -> None:
         """With another number of shards, videos would be looked for where they are not, and found empty."""
         if not self.reached:

@@ -14,6 +14,7 @@ from werkzeug.http import parse_etags
 
 from history.archive import Archive
 from history.metrics import WITHOUT_POSTGRES
+from history.moderation import Moderation
 from history.newest import Newest, NothingKnownError
 from history.page_body import Page, page
 from history.shared_reads import SharedReads
@@ -23,7 +24,6 @@ from runtime.hot_route import add_hot_route
 from runtime.jetstream import StoreError
 from runtime.postgres import ArchiveAwayError
 from runtime.settings import Settings
-from runtime.tokens import Tokens
 from wire.page import PageRequest, parse_page_request
 from wire.problem import Refused
 from wire.video import check_video, shard_of
@@ -34,6 +34,7 @@ PRIVATE: Final = b"private, no-cache"
 PUBLIC_NEWEST: Final = b"public, max-age=1"
 PUBLIC_BEHIND: Final = b"public, max-age=5"
 AWAY_S: Final = 1.0  # for which nobody waits for Postgres who can do without, once it was away
+MAX_ATTEMPTS: Final = 5  # to read a page, while moderators change the state of its video
 MAX_CACHED_QUERIES: Final = 4_096
 MAX_CACHED_QUERY_BYTES: Final = 100
 
@@ -43,9 +44,10 @@ _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 class Pages:
     """Serves pages of a video's comments."""
 
-    def __init__(self, settings: Settings, archive: Archive) -> None:
+    def __init__(self, settings: Settings, archive: Archive, credentials: Credentials, moderation: Moderation) -> None:
         self._archive = archive
-        self._credentials = Credentials(settings, Tokens(settings))
+        self._credentials = credentials
+        self._moderation = moderation
         self._public = settings.public_read
         self._shards = settings.shards
         self._through = [0] * settings.shards
@@ -60,12 +62,13 @@ class Pages:
     async def answer(self, asked: Asked) -> Answer:
         """Return the page that is asked for, or that it has not changed. Raises `Refused`."""
         video = check_video(asked.video)
-        self._credentials.reader(asked.method, asked.headers, asked.cookies, video)
+        identity = self._credentials.reader(asked.method, asked.headers, asked.cookies, video)
+        self._moderation.check_reader(await self._moderation.state(video), video, identity)
         wanted = _wanted(asked.query)
         shard = shard_of(video, self._shards)
         # What has a number below one that is archived is all there.
         settled = wanted.sort == "desc" and wanted.cursor is not None and wanted.cursor <= self._through[shard]
-        found = await self._reads.get((video, wanted), lambda: self._read(shard, video, wanted), settled=settled)
+        found = await self._found(shard, video, wanted, settled=settled)
         fields = ((b"etag", b'"%b"' % found.etag.encode()), (b"cache-control", self._caching(wanted)), *SECURITY_FIELDS)
         seen = asked.headers.get("if-none-match")
         if seen is not None and parse_etags(seen).contains_weak(found.etag):
@@ -76,6 +79,16 @@ class Pages:
         """Note how far a shard is in Postgres."""
         if 0 <= shard < len(self._through):
             self._through[shard] = max(self._through[shard], through)
+
+    async def _found(self, shard: int, video: str, wanted: PageRequest, *, settled: bool) -> Page:
+        """Return the page; one that was read before moderators removed something is not given any more."""
+        for _ in range(MAX_ATTEMPTS):
+            version = self._moderation.version(video)
+            key = (video, wanted, version)
+            found = await self._reads.get(key, lambda: self._read(shard, video, wanted), settled=settled)
+            if self._moderation.version(video) == version:
+                return found
+        raise Refused("unavailable")
 
     async def _read(self, shard: int, video: str, wanted: PageRequest) -> Page:
         is_newest = wanted.sort == "desc" and wanted.cursor is None and wanted.at_ms is None
@@ -92,7 +105,7 @@ class Pages:
         self._away_until_s = 0.0
         if is_newest and self.newest is not None:
             self.newest.remember(video, rows, wanted.limit)
-        return page(rows, wanted.limit)
+        return page(self._moderation.applied(video, rows), wanted.limit)
 
     async def _read_without_postgres(self, shard: int, video: str, limit: int) -> Page:
         if self.newest is None:
@@ -102,7 +115,7 @@ class Pages:
         except (StoreError, NothingKnownError, ValueError):
             raise Refused("unavailable") from None
         WITHOUT_POSTGRES.inc()
-        return page(found.rows, limit, more=found.more)
+        return page(self._moderation.applied(video, found.rows), limit, more=found.more)
 
     def _loop_time(self) -> float:
         return asyncio.get_running_loop().time()

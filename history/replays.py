@@ -3,7 +3,9 @@
 Request, on `history.S`: `{"video", "after", "upto", "limit"}`, for the newest `limit` messages with
 after < number <= upto. Reply: `{"through", "more", "comments": [[number, posted_ms, kind, user_id, message, name,
 role], …]}`, oldest first; `through` says how far the shard was archived when they were read, `more` whether there are
-older ones above `after`. A deleted comment has no user and no text. Or `{"error": "unavailable" | "bad_request"}`.
+older ones above `after`. A removed comment has no user and no text, and `"deletedBy": {number: number}` says which
+message removed it. What a control message says, as JSON, stands in the place of its text. Or `{"error": "unavailable" |
+"bad_request"}`.
 """
 
 from __future__ import annotations
@@ -122,6 +124,7 @@ def reply_body(rows: Sequence[Row], limit: int) -> bytes:
     """Return the reply for rows that are newest first: the newest that fit, oldest first."""
     found = [row for row in rows if row["comment_id"] is not None]
     pieces: list[bytes] = []
+    removed: dict[str, int] = {}
     size = 0
     for row in found[:limit]:
         piece = orjson.dumps([row[name] for name in _COLUMNS])
@@ -129,8 +132,12 @@ def reply_body(rows: Sequence[Row], limit: int) -> bytes:
         if size > MAX_REPLY_BYTES:
             break
         pieces.append(piece)
+        if row["removed_by"] is not None:
+            removed[str(row["comment_id"])] = row["removed_by"]
     more = b"true" if len(pieces) < len(found) else b"false"
-    return b'{"through":%d,"more":%b,"comments":[%b]}' % (rows[0]["through"], more, b",".join(reversed(pieces)))
+    by = b',"deletedBy":%b' % orjson.dumps(removed) if removed else b""
+    comments = b",".join(reversed(pieces))
+    return b'{"through":%d,"more":%b,"comments":[%b]%b}' % (rows[0]["through"], more, comments, by)
 
 
 _COLUMNS: Final = ("comment_id", "posted_ms", "kind", "user_id", "message", "name", "role")

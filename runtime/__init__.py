@@ -11,6 +11,7 @@
 | `jetstream.py` | NATS: the connection, streams, publishing, Direct Get |
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |
 | `marks.py` | high-water marks: how far each shard's numbers went |
+| `video_states.py` | the states of videos: kept by NATS, known here |
 | `postgres.py` | Postgres: a pool and a single connection, every option explicit |
 | `assets.py` | where the page, the migrations and the configurations are |
 | `queries.py` | SQL in named, described blocks of `.sql` files |

@@ -11,6 +11,7 @@ import contextlib
 import random
 import socket
 import time
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ BATCH_MAX: Final = 1_000  # messages in one atomic batch
 _ALREADY_STORED: Final = {10201, 10158}  # a message id of the batch is known already, or on its way
 _STREAM_FULL: Final = {10077, 10047}  # maximum bytes exceeded; insufficient storage
 _NO_MESSAGE: Final = 10037
+_NOT_THE_LAST: Final = {10071, 10164}  # another message has come under the subject since
+_NOT_THERE: Final = {10037, 10043, 10057}  # a message that is to be deleted is none any more
 _NO_STREAM: Final = 10059
 
 _log = get_logger("nats")
@@ -65,6 +68,10 @@ class AlreadyStoredError(StoreError):
     """A message id of an atomic batch is known already; nothing of the batch was stored."""
 
 
+class OvertakenError(StoreError):
+    """Another message was stored under the subject since it was looked at; nothing was stored."""
+
+
 class StreamMissingError(StoreError):
     """There is no such stream; run 'livecomments streams'."""
 
@@ -83,6 +90,17 @@ class Stored:
     def kind(self) -> str | None:
         """Return the kind of the message, None for a comment."""
         return self.headers.get(headers.KIND)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message as a stream's leader keeps it. `kind` is None for a comment."""
+
+    number: int
+    subject: str
+    posted_ms: int
+    payload: bytes
+    kind: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +258,39 @@ async def message_at(connection: Client, shard: int, number: int) -> Stored | No
     if status == "404":
         return None
     raise StoreAwayError(f"shard {shard}: {status} in a Direct Get")
+
+
+async def kept(connection: Client, stream: str, wanted: dict[str, Any]) -> Kept | None:
+    """Return a message as the stream's leader has it, None where it has none; `{"last_by_subj"}` or `{"seq"}`.
+
+    Raises `StoreAwayError`, `StoreError`.
+    """
+    answer = await api(connection, f"STREAM.MSG.GET.{stream}", wanted)
+    if "error" in answer:
+        if answer["error"].get("err_code") == _NO_MESSAGE:
+            return None
+        raise _error(answer["error"])
+    message = answer["message"]
+    fields = _fields(b64decode(message["hdrs"])) if "hdrs" in message else {}
+    payload = b64decode(message.get("data") or "")
+    return Kept(message["seq"], message["subject"], posted_ms(message["time"]), payload, fields.get(headers.KIND))
+
+
+async def erase(connection: Client, shard: int, number: int) -> None:
+    """Take a message off a shard's stream and overwrite it on the disk. One that is gone already is well.
+
+    Raises `StoreAwayError`, `StoreError`.
+    """
+    stream = subjects.stream_name(shard)
+    answer = await api(connection, f"STREAM.MSG.DELETE.{stream}", {"seq": number, "no_erase": False})
+    if "error" in answer and answer["error"].get("err_code") not in _NOT_THERE:
+        raise _error(answer["error"])
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    """Return the headers of a message as NATS writes them: a line `NATS/1.0`, and a line for each."""
+    lines = [line.partition(b":") for line in head.split(b"\r\n")[1:] if line]
+    return {name.decode(): value.strip().decode() for name, _, value in lines}
 
 
 class Publisher:
@@ -483,6 +534,8 @@ def _error(error: dict[str, Any]) -> StoreError:
         return StoreFullError(text)
     if code == _NO_STREAM:
         return StreamMissingError(text)
+    if code in _NOT_THE_LAST:
+        return OvertakenError(text)
     if error.get("code") == 503:
         return StoreAwayError(text)
     return StoreError(text)

@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     head_s: Rate = Field(10, description="seconds in which the head of a request has to come")
     stall_s: Rate = Field(30, description="a viewer whose socket takes nothing for this long is closed")
 
+    # What may be said, beside what moderators decide.
+    classifier_url: str | None = Field(None, description="asked about each comment before it is taken; none: nobody is")
+    classifier_timeout_ms: int = Field(200, ge=1, le=5000, description="how long the classifier has for an answer")
+    classifier_open: bool = Field(True, description="comments pass while the classifier fails; 0: they are refused")
+
     # Streams.
     heartbeat_s: float = Field(15, gt=0, description="a quiet stream is written a comment line this often")
     linger_s: float = Field(10, ge=0, description="how long an edge keeps a video after its last viewer")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DUPLICATE_WINDOW_S: Final = 600  # how long an Idempotency-Key lives
 MAX_MESSAGE_BYTES: Final = 32 * 1024  # a comment has at most 8 KiB of body; names and headers come on top
 SET_ASIDE_BYTES: Final = 64 * 1024 * 1024
+MODERATION_BYTES: Final = 64 * 1024 * 1024
+MAX_STATE_MESSAGE_BYTES: Final = 640 * 1024  # the state of a video has at most 512 KiB
 SHARDS_KEY: Final = "livecomments-shards"
 
 _S_TO_NS: Final = 1_000_000_000
@@ -51,6 +53,8 @@ async def provision(
         done(subjects.stream_name(shard))
     await _create_or_update(connection, _set_aside_stream(settings))
     done(subjects.SET_ASIDE_STREAM)
+    await _create_or_update(connection, _moderation_stream(settings))
+    done(subjects.MODERATION_STREAM)
 
 
 async def check_shards(connection: Client, settings: Settings) -> None:
@@ -185,6 +189,26 @@ def _set_aside_stream(settings: Settings) -> dict[str, Any]:
         "max_bytes": SET_ASIDE_BYTES,
         "num_replicas": settings.replicas,
         "duplicate_window": DUPLICATE_WINDOW_S * _S_TO_NS,
+        "metadata": {SHARDS_KEY: str(settings.shards)},
+    }
+
+
+def _moderation_stream(settings: Settings) -> dict[str, Any]:
+    return {
+        "name": subjects.MODERATION_STREAM,
+        "description": "what moderators have decided: the state of each video, and revocations",
+        "subjects": [subjects.MODERATION],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",  # full: refuse; who is banned stays banned
+        "max_bytes": MODERATION_BYTES,
+        "max_msgs_per_subject": 1,  # the newest state is the state
+        "max_msg_size": MAX_STATE_MESSAGE_BYTES,
+        "num_replicas": settings.replicas,
+        "duplicate_window": DUPLICATE_WINDOW_S * _S_TO_NS,
+        "allow_direct": True,
+        "allow_msg_ttl": True,  # a revocation ends with the last token that it could be about
+        "republish": {"src": subjects.MODERATION, "dest": subjects.MODERATED},
         "metadata": {SHARDS_KEY: str(settings.shards)},
     }
 

@@ -3,7 +3,7 @@
 Which signatures are accepted is a setting, and which key is for which of them is the key's own business
 (`token_keys`); a token only says which of the known keys it is signed with.
 
-Claims: `sub` and `exp` (both required), `iss`, `aud`, `name`, `role`, `videos`, `following`.
+Claims: `sub` and `exp` (both required), `iss`, `aud`, `name`, `role`, `videos`, `following`, `member`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Identity:
     role: Role = "viewer"
     videos: frozenset[str] | None = None
     following: frozenset[str] = frozenset()
+    member: bool = False
 
     def check_video(self, video: str) -> None:
         """Raise `Refused` (`wrong_video`) when the token is not good for this video."""
@@ -71,6 +72,10 @@ class Identity:
         if self.videos is not None and (video in self.videos or "*" in self.videos):
             return self.role
         return "viewer"
+
+    def is_member_on(self, video: str) -> bool:
+        """Return whether it is a member's token on a video: only where it lists the video, or '*'."""
+        return self.member and self.videos is not None and (video in self.videos or "*" in self.videos)
 
 
 class UnknownKeyError(Refused):
@@ -134,10 +139,18 @@ class Tokens:
         name: str | None = None,
         role: str | None = None,
         videos: list[str] | None = None,
+        member: bool | None = None,
     ) -> str:
         """Return a token for a user that is good for `ttl_s` seconds. Raises `SettingsError` without a secret."""
         claims: dict[str, Any] = {"sub": user_id, "exp": int(time.time() + ttl_s)}
-        optional = {"name": name, "role": role, "videos": videos, "iss": self._issuer, "aud": self._audience}
+        optional = {
+            "name": name,
+            "role": role,
+            "videos": videos,
+            "member": member,
+            "iss": self._issuer,
+            "aud": self._audience,
+        }
         claims.update({claim: value for claim, value in optional.items() if value is not None})
         secret = next((key for key in self._sources.keys.keys if key.algorithm == HMAC), None)
         if secret is None:
@@ -224,6 +237,8 @@ def _identity(claims: dict[str, Any]) -> Identity:
         raise ValueError("name")
     if role not in ("viewer", "moderator", "host"):
         raise ValueError("role")
+    if claims.get("member", False) not in (True, False):
+        raise ValueError("member")
     for ids in (videos if videos is not None else [], following):
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
             raise ValueError("videos, following")
@@ -234,4 +249,5 @@ def _identity(claims: dict[str, Any]) -> Identity:
         role=role,
         videos=frozenset(videos) if videos is not None else None,
         following=frozenset(following[:MAX_FOLLOWING]),
+        member=claims.get("member", False) is True,
     )

@@ -10,6 +10,10 @@
 | `message.py` | which texts may be said |
 | `text.py` | texts as people see them: what may not be in one, and when two are the same |
 | `comment.py` | the comment: as stored in JetStream, as an SSE event, as JSON in a page |
+| `control.py` | control messages: what moderates a video, in the order of its comments |
+| `video_state.py` | what moderators have decided on a video, put together out of control messages |
+| `orders.py` | what moderators may ask for |
+| `blocked_words.py` | whether a text holds a word that is blocked |
 | `sse.py` | the event stream: writing it and reading it |
 | `audit.py` | the loss audit: what was acknowledged, and a digest of it |
 | `sampling.py` | which comments are shown when more come than anybody can read |

@@ -98,6 +98,22 @@ def event_payload(event: bytes) -> bytes:
     return b"{%b}" % event[begin:end]
 
 
+def is_comment(event: bytes) -> bool:
+    """Return whether a whole event is a comment's: it has a number, and no name before its data."""
+    return event.startswith(b"id: ") and b"\nevent: " not in event.partition(b"\ndata: ")[0]
+
+
+def event_author(event: bytes) -> str | None:
+    """Return who wrote the comment of a whole event; None for an event that is no comment."""
+    if not is_comment(event):
+        return None
+    try:
+        author = orjson.loads(event_payload(event)).get("userId")
+    except (ValueError, AttributeError):
+        return None
+    return author if isinstance(author, str) else None
+
+
 def posted_ms(stamp: str) -> int:
     """Return a `Nats-Time-Stamp` (RFC 3339, up to nanoseconds, UTC) in whole milliseconds since 1970, rounded down."""
     seconds, _, fraction = stamp.removesuffix("Z").partition(".")

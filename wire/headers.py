@@ -10,6 +10,8 @@ from hashlib import sha256
 # Of a message on its way into a stream.
 MESSAGE_ID = "Nats-Msg-Id"
 KIND = "Kind"  # absent: a comment
+EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"  # store only if this is the newest under the subject
+TTL = "Nats-TTL"  # keep it for so long: NATS ADR-43
 BATCH_ID = "Nats-Batch-Id"  # NATS ADR-50, atomic batch publishing
 BATCH_SEQUENCE = "Nats-Batch-Sequence"
 BATCH_COMMIT = "Nats-Batch-Commit"
@@ -25,6 +27,11 @@ _OF_THIS_PROCESS = secrets.token_urlsafe(16)
 _COUNT = itertools.count(1)
 
 
+def own_id() -> str:
+    """Return a `Nats-Msg-Id` that no other message has."""
+    return f"{_OF_THIS_PROCESS}.{next(_COUNT)}"
+
+
 def message_id(video: str, user: str, key: str | None) -> str:
     """Return the `Nats-Msg-Id` under which JetStream stores a comment once.
 
@@ -33,7 +40,7 @@ def message_id(video: str, user: str, key: str | None) -> str:
     comment has, so that only the service's own retries of this one request are known as repeats.
     """
     if key is None:
-        return f"{_OF_THIS_PROCESS}.{next(_COUNT)}"
+        return own_id()
     digest = sha256()
     for part in (video, user, key):
         data = part.encode()

@@ -12,6 +12,9 @@
 | `audit.S` | writer | which numbers it has acknowledged: the archiver and edges compare |
 | `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
 | `viewers.S` | edge | how many viewers it has of each of the shard's videos |
+| `moderation.video.S.V` | writer, archiver | the state of a video, kept by the stream `moderation` |
+| `moderation.revoked.K` | writer | a revocation, kept likewise; `K` stands for what is revoked |
+| `moderated.…` | JetStream | either of these again, as soon as it is kept |
 | `history.S` | edge, asking history | the part of a replay that JetStream no longer keeps |
 """
 
@@ -20,6 +23,9 @@ from __future__ import annotations
 from typing import Literal
 
 SET_ASIDE_STREAM = "setaside"
+MODERATION_STREAM = "moderation"
+MODERATION = "moderation.>"
+MODERATED = "moderated.>"
 
 
 def stream_name(shard: int) -> str:
@@ -87,6 +93,16 @@ def history(shard: int) -> str:
     return f"history.{shard}"
 
 
+def video_state(shard: int, video: str) -> str:
+    """Return the subject under which the state of a video is kept."""
+    return f"moderation.video.{shard}.{video}"
+
+
+def moderated_videos() -> str:
+    """Return the subject on which the states of all videos are told when they change."""
+    return "moderated.video.*.*"
+
+
 def video_of(subject: str) -> str:
-    """Return the video of a `comments.S.V` or `live.S.V` subject."""
+    """Return the video of a subject that ends with it, as `comments.S.V` and `live.S.V` do."""
     return subject.rsplit(".", 1)[1]

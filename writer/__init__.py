@@ -9,6 +9,10 @@ In the order of a comment's way:
 | `limits.py` | which limits a POST is held to, and what a client is told that is over one |
 | `rates.py` | how often something may happen: a bucket per key |
 | `same_message.py` | the same text again, by the same user on the same video |
+| `house_rules.py` | what moderators decided, held against a comment: bans, pause, members, slow mode, words |
+| `classifier.py` | an outside classifier, and what happens while it fails |
+| `moderation_routes.py` | the addresses of moderation |
+| `moderating.py` | the way of a moderation request |
 | `known_keys.py` | message ids that were stored lately |
 | `batcher.py` | one shard: takes comments as they come, stores them in rounds |
 | `rounds.py` | a round on its way to JetStream: as a batch or as singles, split where that was refused |
@@ -28,6 +32,7 @@ In the order of a comment's way:
 | `archiver_app.py` | the archiver as a process of its own |
 | `archiver.py` | one shard's way from JetStream into Postgres, whatever happens around it |
 | `rows.py` | a row of the table, made of a message |
+| `control_duties.py` | what control messages ask of the archiver beside their rows |
 | `lifting.py` | a stream found short: the shard goes on above every number that was ever given |
 | `holes.py` | whether a number was skipped, and why |
 | `archive.py`, `archive.sql` | one shard in Postgres: whose turn it is, how far it is, storing more |

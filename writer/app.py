@@ -20,15 +20,20 @@ from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
 from runtime.tokens import Tokens
+from runtime.video_states import VideoStates
 from wire.mark import Claim
 from wire.problem import Refused
 from writer.archive_watch import ArchiveWatch
 from writer.audit_log import AuditLog
 from writer.batcher import Batcher
+from writer.classifier import Classifier
 from writer.guests import welcome
 from writer.hot_videos import HotVideos
+from writer.house_rules import HouseRules
 from writer.known_keys import KnownKeys
 from writer.limits import Limits
+from writer.moderating import Moderating
+from writer.moderation_routes import add_moderation_routes
 from writer.posting import JSON, Posting, check_json_type
 
 NAME: Final = "writer"
@@ -46,17 +51,25 @@ class Writer:
         self._tokens = Tokens(settings)
         self._credentials = Credentials(settings, self._tokens)
         self._limits = Limits(settings)
+        self._classifier = Classifier.of(settings)
         self._connection: Client | None = None
         self.batchers: list[Batcher] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._posting = Posting(self._credentials, self._limits, self.batchers)
+        self._states: VideoStates | None = None
+        self._posting: Posting | None = None
+        self._moderating: Moderating | None = None
         self._add_routes()
 
     async def start(self) -> None:
         """Connect, see that the streams are those of this cluster, and start the batchers."""
         settings = self._settings
-        connection = self._connection = await jetstream.connect(settings, NAME, on_reconnect=self._check_streams)
+        connection = self._connection = await jetstream.connect(settings, NAME, on_reconnect=self._reconnected)
         await check_shards(connection, settings)
+        states = self._states = VideoStates(connection, settings.shards)
+        await states.start()
+        rules = HouseRules(states, self._classifier, settings.hold_s)
+        self._posting = Posting(self._credentials, self._limits, rules, self.batchers)
+        self._moderating = Moderating(self._credentials, states, connection, self.batchers)
         watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
         await watch.start(connection)
         marks = Marks(connection, settings.shards, self._found_short)
@@ -90,12 +103,19 @@ class Writer:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self._classifier is not None:
+            await self._classifier.close()
         if self._connection is not None:
             await jetstream.close(self._connection)
 
     def not_ready(self) -> str | None:
         """Return None always: while JetStream is away it is this part that has to tell clients so."""
         return None
+
+    async def _reconnected(self) -> None:
+        if self._states is not None:
+            self._states.reconnected()
+        await self._check_streams()
 
     async def _check_streams(self) -> None:
         for batcher in self.batchers:
@@ -107,10 +127,13 @@ class Writer:
 
     def _add_routes(self) -> None:
         async def post_comment(asked: Asked) -> Answer:
+            assert self._posting is not None, "the port is not open before the writer has started"
             posted = await self._posting.post(asked)
             return Answer(posted.status, _FIELDS, b'{"commentId":"%d"}' % posted.number)
 
         add_hot_route(self.app, "POST", post_comment)
+
+        add_moderation_routes(self.app, self._limits, lambda: self._moderating)
 
         @self.app.post("/guests")
         async def post_guest() -> Response:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
+import orjson
 
 from runtime import postgres
 from runtime.cancelling import end_if_cancelled
 from runtime.queries import load_queries
 from runtime.settings import Settings
 from runtime.streams import check_born_with
+from wire.control import BAN, DELETE, Control
 from wire.number import BLOCK_BITS
 from writer.rows import Row
 
@@ -19,6 +21,7 @@ LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory 
 LOCK_TIMEOUT_S: Final = 5
 STATEMENT_S: Final = 6  # with the second between looks and two to close it, a silent Postgres is noticed within 10 s
 STORE_ATTEMPTS: Final = 2  # of a batch: the second with all its blocks made anew
+REMOVAL_STEP: Final = 5_000  # messages that are looked through at once for those of one user
 
 _QUERIES: Final = load_queries("writer", "archive.sql")
 
@@ -29,6 +32,18 @@ _REFUSALS: Final = (
     asyncpg.ProgramLimitExceededError,
     ValueError,  # asyncpg's own, for what it cannot encode
 )
+
+
+Words = tuple[Any, ...]  # user, text, name, role
+
+
+class Removal(NamedTuple):
+    """All comments of a user on a video below `upto` are to be removed, and are up to `reached`."""
+
+    video: str
+    user_id: str
+    upto: int
+    reached: int
 
 
 class RowRefusedError(Exception):
@@ -107,15 +122,13 @@ class Archive:
         row = await self._session.fetchrow(_QUERIES["what_is"], self.shard, number)
         return (row["video_id"], row["posted_ms"]) if row is not None else None
 
-    async def comments_of(
-        self, ranges: Sequence[tuple[str, int, int]]
-    ) -> dict[str, dict[int, tuple[str, str, str | None, str | None]]]:
-        """Return the comments of videos, each between two numbers, as user, text, name and role."""
+    async def comments_of(self, ranges: Sequence[tuple[str, int, int]]) -> dict[str, dict[int, Words | None]]:
+        """Return what there is of videos, each between two numbers; None for what is no comment, or not any more."""
         columns = [list(column) for column in zip(*ranges, strict=True)]
         rows = await self._session.fetch(_QUERIES["comments_of"], self.shard, *columns)
-        found: dict[str, dict[int, tuple[str, str, str | None, str | None]]] = {}
-        for video, number, user, text, name, role in rows:
-            found.setdefault(video, {})[number] = (user, text, name, role)
+        found: dict[str, dict[int, Words | None]] = {}
+        for video, number, as_said, *words in rows:
+            found.setdefault(video, {})[number] = tuple(words) if as_said else None
         return found
 
     async def store(self, rows: Sequence[Row], old: int, new: int) -> int:
@@ -126,7 +139,7 @@ class Archive:
         for attempt in range(STORE_ATTEMPTS):
             await self._ensure_blocks(rows)
             try:
-                return await self._store(rows, old, new)
+                return await self._store_all(rows, old, new)
             except _REFUSALS as error:
                 # A violated constraint without a name: there is no block for a number. The one that we know of was
                 # dropped, or a restore took it away.
@@ -135,6 +148,59 @@ class Archive:
                     raise RowRefusedError(type(error).__name__) from error
                 self._blocks.clear()
         raise AssertionError
+
+    async def removal(self) -> Removal | None:
+        """Return the oldest removal that is under way, None for none."""
+        row = await self._session.fetchrow(_QUERIES["next_removal"], self.shard)
+        return Removal(*row) if row is not None else None
+
+    async def of_user(self, removal: Removal) -> tuple[list[int], int | None]:
+        """Return which comments are next to be removed, and how far that goes: None where it is the end."""
+        row = await self._session.fetchrow(
+            _QUERIES["of_user"],
+            *(self.shard, removal.video, removal.reached, removal.upto, removal.user_id, REMOVAL_STEP),
+        )
+        assert row is not None
+        return row["numbers"], row["reached"] if row["messages"] == REMOVAL_STEP else None
+
+    async def remove(self, removal: Removal, numbers: Sequence[int], reached: int | None) -> None:
+        """Overwrite the texts of comments that `of_user` has returned, and note how far the removal is."""
+        place = (self.shard, removal.video)
+        async with self._session.transaction():
+            if numbers:
+                ends = (min(numbers), max(numbers))
+                await self._session.execute(_QUERIES["remove_all"], *place, numbers, removal.upto, *ends)
+            if reached is None:
+                await self._session.execute(_QUERIES["end_removal"], *place, removal.user_id, removal.upto)
+            else:
+                await self._session.execute(_QUERIES["reach_removal"], *place, removal.user_id, removal.upto, reached)
+
+    async def _store_all(self, rows: Sequence[Row], old: int, new: int) -> int:
+        """Store rows, and do what the control messages among them say, in one transaction."""
+        controls = [(row.video, row.control) for row in rows if row.control is not None]
+        if not controls:
+            return await self._store(rows, old, new)
+        async with self._session.transaction():
+            comments = await self._store(rows, old, new)
+            for video, control in controls:
+                await self._do(video, control)
+        return comments
+
+    async def _do(self, video: str, control: Control) -> None:
+        place, detail = (self.shard, video), control.detail
+        await self._session.execute(
+            _QUERIES["log_control"],
+            *(*place, control.number, control.kind, control.by, detail.get("role"), detail.get("reason")),
+            *(orjson.dumps(detail).decode(), control.posted_ms),
+        )
+        if control.kind == DELETE:
+            comment = int(detail["commentId"])
+            done = await self._session.execute(_QUERIES["remove"], *place, comment, control.number)
+            if done == "UPDATE 0":
+                author, posted_ms = str(detail.get("userId", "")), detail["timestamp"]
+                await self._session.execute(_QUERIES["entomb"], *place, comment, control.number, author, posted_ms)
+        elif control.kind == BAN and detail["comments"]:
+            await self._session.execute(_QUERIES["begin_removal"], *place, detail["userId"], control.number)
 
     async def _store(self, rows: Sequence[Row], old: int, new: int) -> int:
         done = await self._session.fetchrow(
@@ -151,6 +217,7 @@ class Archive:
             [row.role for row in rows],
             [row.posted_ms for row in rows],
             [row.detail for row in rows],
+            [row.deleted_by for row in rows],
         )
         assert done is not None
         if not done["moved"]:

@@ -54,13 +54,13 @@ LEFT JOIN LATERAL (
 SELECT video_id, posted_ms FROM comments WHERE shard = $1 AND comment_id = $2
 
 -- comments_of --
--- The comments of some videos, each between two numbers (both inclusive). The loss audit looks for what was said.
-SELECT wanted.video_id, found.comment_id, found.user_id, found.message, found.name, found.role
+-- What is there of some videos, each between two numbers (both inclusive), for the loss audit. Control messages, and
+-- comments whose text was removed, are not `as_said`: that they are there is all that can be told.
+SELECT wanted.video_id, found.comment_id, found.as_said, found.user_id, found.message, found.name, found.role
 FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS wanted (video_id, low, high)
 CROSS JOIN LATERAL (
-    SELECT comment_id, user_id, message, name, role FROM comments
+    SELECT comment_id, kind = 'comment' AND deleted_by IS NULL AS as_said, user_id, message, name, role FROM comments
     WHERE shard = $1 AND video_id = wanted.video_id AND comment_id BETWEEN wanted.low AND wanted.high
-          AND kind = 'comment'
     ORDER BY comment_id
 ) AS found
 
@@ -78,15 +78,74 @@ SELECT ensure_block($1, $2)
 WITH moved AS (
     UPDATE archive_position SET through = $3 WHERE shard = $1 AND through = $2 RETURNING shard
 ), stored AS (
-    INSERT INTO comments (shard, video_id, comment_id, kind, user_id, message, name, role, posted_ms, detail)
+    INSERT INTO comments (
+        shard, video_id, comment_id, kind, user_id, message, name, role, posted_ms, detail, deleted_by
+    )
     SELECT moved.shard, batch.video_id, batch.comment_id, batch.kind, batch.user_id, batch.message, batch.name,
-           batch.role, batch.posted_ms, batch.detail
+           batch.role, batch.posted_ms, batch.detail, batch.deleted_by
     FROM moved CROSS JOIN unnest(
         $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[],
-        $12::jsonb[]
-    ) AS batch (video_id, comment_id, kind, user_id, message, name, role, posted_ms, detail)
+        $12::jsonb[], $13::bigint[]
+    ) AS batch (video_id, comment_id, kind, user_id, message, name, role, posted_ms, detail, deleted_by)
     ON CONFLICT (shard, video_id, comment_id) DO NOTHING
     RETURNING kind
 )
 SELECT (SELECT count(*) FROM moved) AS moved,
        (SELECT count(*) FROM stored WHERE kind = 'comment') AS comments
+
+
+-- log_control --
+-- Notes in the log of moderation who did what. One that is noted already stays as it is.
+INSERT INTO moderation_log (shard, video_id, control_id, kind, actor, role, reason, detail, at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (shard, video_id, control_id) DO NOTHING
+
+-- remove --
+-- Overwrites the text of a comment. $4 is the number of the message that removes it.
+UPDATE comments SET message = '', name = NULL, role = NULL, deleted_by = $4
+WHERE shard = $1 AND video_id = $2 AND comment_id = $3 AND kind = 'comment' AND deleted_by IS NULL
+
+-- entomb --
+-- A comment that was taken off the stream before it could be archived leaves a row without a text, where its block is
+-- still kept.
+INSERT INTO comments (shard, video_id, comment_id, user_id, message, posted_ms, deleted_by)
+SELECT $1, $2, $3, $5, '', $6, $4
+WHERE to_regclass(format('comments_%s_%s', $1::integer, $3::bigint >> 22)) IS NOT NULL
+ON CONFLICT (shard, video_id, comment_id) DO NOTHING
+
+-- begin_removal --
+-- All comments of a user on a video below the number $4 are to be removed.
+INSERT INTO removals (shard, video_id, user_id, upto) VALUES ($1, $2, $3, $4)
+ON CONFLICT (shard, video_id, user_id) DO UPDATE SET upto = greatest(removals.upto, excluded.upto), reached = 0
+
+-- next_removal --
+-- The oldest removal that is under way.
+SELECT video_id, user_id, upto, reached FROM removals WHERE shard = $1 ORDER BY upto LIMIT 1
+
+-- of_user --
+-- Of the next $6 messages of a video above $3 and below $4: those of a user that still have their text, how many there
+-- are in all, and how far they go.
+SELECT coalesce(array_agg(comment_id) FILTER (
+           WHERE kind = 'comment' AND user_id = $5 AND deleted_by IS NULL
+       ), '{}') AS numbers,
+       count(*) AS messages, max(comment_id) AS reached
+FROM (
+    SELECT comment_id, kind, user_id, deleted_by FROM comments
+    WHERE shard = $1 AND video_id = $2 AND comment_id > $3 AND comment_id < $4
+    ORDER BY comment_id
+    LIMIT $6
+) AS looked_at
+
+-- remove_all --
+-- Overwrites the texts of some comments of a video.
+UPDATE comments SET message = '', name = NULL, role = NULL, deleted_by = $4
+WHERE shard = $1 AND video_id = $2 AND comment_id = ANY ($3::bigint[])
+      AND comment_id BETWEEN $5 AND $6 AND kind = 'comment' AND deleted_by IS NULL
+
+-- reach_removal --
+-- A removal has come as far as $5.
+UPDATE removals SET reached = $5 WHERE shard = $1 AND video_id = $2 AND user_id = $3 AND upto = $4
+
+-- end_removal --
+-- A removal is done.
+DELETE FROM removals WHERE shard = $1 AND video_id = $2 AND user_id = $3 AND upto = $4

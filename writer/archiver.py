@@ -15,7 +15,7 @@ import contextlib
 import random
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import asyncpg
@@ -29,14 +29,16 @@ from runtime.logs import get_logger
 from runtime.marks import Marks
 from runtime.metrics import ARCHIVED
 from runtime.settings import Settings, SettingsError
+from runtime.video_states import VideoStates
 from wire import subjects
 from wire.mark import Claim
 from writer.archive import Archive, PositionMovedError, RowRefusedError
 from writer.archive_audit import ArchiveAudit
 from writer.archiver_metrics import HELD, LOST, SET_ASIDE, STOPPED, THROUGH
+from writer.control_duties import ControlDuties
 from writer.holes import Hole, holes, lost, unexplained
 from writer.lifting import Lift, agrees
-from writer.rows import row_of
+from writer.rows import removed_by, row_of, with_removals
 from writer.setting_aside import set_aside
 from writer.trimming import Trimmer
 
@@ -62,7 +64,15 @@ class RefusesAllError(Exception):
 class ShardArchiver:
     """Archives one shard while it is this archiver's turn, and stands by otherwise."""
 
-    def __init__(self, connection: Client, reader: Reader, marks: Marks, settings: Settings, shard: int) -> None:
+    def __init__(
+        self,
+        connection: Client,
+        reader: Reader,
+        marks: Marks,
+        states: VideoStates,
+        settings: Settings,
+        shard: int,
+    ) -> None:
         self.shard = shard
         self.connected = False  # to Postgres: archiving or standing by
         self.held = False  # it is this archiver's turn
@@ -74,6 +84,7 @@ class ShardArchiver:
         self._publisher = Publisher(connection)
         self._lift = Lift(connection, reader, self._publisher, marks, shard)
         self._claim: Claim | None = None  # what was said of the stream, and not looked into yet
+        self._duties = ControlDuties(connection, reader, states, shard)
         self._trimmer = Trimmer(connection, reader, settings, shard)
         self.audit = ArchiveAudit(shard)
         self._woken = asyncio.Event()
@@ -138,7 +149,7 @@ class ShardArchiver:
         finally:
             turn.cancel()
         self._hold(held=True)
-        self._unchecked = True
+        self._unchecked = self._duties.removes = True
         self.through = await self._position(archive)
         _log.info("archiving", shard=self.shard, through=self.through)
         while True:
@@ -149,7 +160,9 @@ class ShardArchiver:
                     await self._trim(archive)
                 if caught_up:
                     await self.audit.compare(archive, self.through)
-                if caught_up and not await self._woken_within(POLL_S):
+                if caught_up and self._duties.removes:
+                    await self._duties.remove_some(archive)
+                elif caught_up and not await self._woken_within(POLL_S):
                     await self._look_around(archive)
                 self._nats_away_since = None
             except StoreAwayError as error:
@@ -172,7 +185,7 @@ class ShardArchiver:
         skipped = holes(through, [message.number for message in messages])
         first = await self._account_for(skipped) if skipped else 0
         await self._store(archive, messages)
-        self._count_lost(skipped, first)
+        self._count_lost(skipped, first, removed_by(messages))
         await self._announce()
         STOPPED.labels(self.shard).set(0)
         return more == 0
@@ -261,6 +274,9 @@ class ShardArchiver:
         hole = unexplained(skipped, first, deleted)
         if hole is not None:
             raise SkippedError(f"numbers from {hole.low} to {hole.high} are missing, but neither trimmed nor deleted")
+        for hole in skipped:
+            for number in range(max(hole.low, first), hole.high + 1):
+                self.audit.was_set_aside(number)  # removed: what is to stand in its place comes with who removed it
         return first
 
     async def _pass_over(self, archive: Archive, through: int, last: int) -> None:
@@ -281,9 +297,10 @@ class ShardArchiver:
         self._count_lost([hole], first)
         await self._announce()
 
-    def _count_lost(self, skipped: Sequence[Hole], first: int) -> None:
-        count = lost(skipped, first)
-        if count == 0:
+    def _count_lost(self, skipped: Sequence[Hole], first: int, removed: Collection[int] = ()) -> None:
+        # A removed message that was the stream's first one looks as if it had been trimmed.
+        count = lost(skipped, first) - sum(hole.low <= number <= hole.high for hole in skipped for number in removed)
+        if count <= 0:
             return
         LOST.labels(self.shard).inc(count)
         _log.error(
@@ -299,7 +316,8 @@ class ShardArchiver:
         assert self.through is not None
         last = messages[-1]
         try:
-            rows = [row_of(message, self._settings.shards) for message in messages]
+            rows = with_removals([row_of(message, self._settings.shards) for message in messages])
+            await self._duties.do(rows, self.through)
             comments = await archive.store(rows, self.through, last.number)
         except (RowRefusedError, ValueError) as error:
             if len(messages) > 1:

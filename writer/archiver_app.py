@@ -14,6 +14,7 @@ from runtime.marks import Marks
 from runtime.service import Service, make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
+from runtime.video_states import VideoStates
 from wire import subjects
 from wire.mark import Claim
 from writer.archive_lag import LagWatch
@@ -56,8 +57,9 @@ class ArchiverService:
         reader = Reader(connection)
         await reader.start()
         marks = Marks(connection, self._settings.shards, self._claimed)
+        states = VideoStates(connection, self._settings.shards)  # only to add to them
         for shard in range(self._settings.shards):
-            archiver = ShardArchiver(connection, reader, marks, self._settings, shard)
+            archiver = ShardArchiver(connection, reader, marks, states, self._settings, shard)
             self._archivers.append(archiver)
             await connection.subscribe(subjects.stored(shard), cb=self._stored)
             await connection.subscribe(subjects.audit(shard), cb=self._reported)

@@ -24,3 +24,4 @@ COLLIDED: Final = Counter(
     "livecomments_archive_collided", "Messages set aside because their number stands for something else", _SHARD
 )
 BLOCKS_DROPPED: Final = Counter("livecomments_archive_blocks_dropped", "Blocks dropped, being too old", _SHARD)
+REMOVED: Final = Counter("livecomments_archive_removed", "Comments overwritten after their user was banned", ["shard"])

@@ -173,8 +173,9 @@ class Batcher:
         if ack.duplicate and not entry.maybe_stored:
             metrics.KNOWN_STORED.inc()
         else:
-            STORED.inc()
-            payload = None if ack.duplicate else entry.message.payload
+            is_comment = entry.message.kind is None
+            STORED.inc(is_comment)
+            payload = entry.message.payload if is_comment and not ack.duplicate else None
             self._told_acknowledged(self._shard, subjects.video_of(entry.message.subject), ack.number, payload)
         metrics.ACK_S.observe(self._loop.time() - entry.came_s)
         self._waiting.resolve(entry, Kept(ack.number, archived))

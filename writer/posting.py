@@ -20,6 +20,7 @@ from wire.problem import Refused
 from wire.video import check_video, shard_of
 from writer.batcher import Batcher
 from writer.entry import NotKept, Outcome
+from writer.house_rules import HouseRules
 from writer.limits import Limits
 from writer.metrics import ANSWER_201_S, ANSWER_202_S
 
@@ -42,9 +43,12 @@ class Posted:
 class Posting:
     """Takes POSTs of comments. One batcher for each shard."""
 
-    def __init__(self, credentials: Credentials, limits: Limits, batchers: Sequence[Batcher]) -> None:
+    def __init__(
+        self, credentials: Credentials, limits: Limits, rules: HouseRules, batchers: Sequence[Batcher]
+    ) -> None:
         self._credentials = credentials
         self._limits = limits
+        self._rules = rules
         self._batchers = batchers
 
     async def post(self, asked: Asked) -> Posted:
@@ -63,13 +67,21 @@ class Posting:
 
         shard = shard_of(video, len(self._batchers))
         batcher = self._batchers[shard]
+        state = self._rules.known(video)
+        if state is None:
+            batcher.check_open()
+            state = await self._rules.state(video)
+        self._rules.check_speaker(state, video, speaker)
         message_id = headers.message_id(video, speaker.user_id, key)
         outcome = batcher.known(message_id) if key is not None else None
         if outcome is not None:
             return await _answer(outcome, came_ns)
 
         batcher.check_open()
-        self._limits.take_comment(video, speaker.user_id, text, message_id, time.monotonic_ns())
+        now_ns = time.monotonic_ns()
+        await self._rules.check_comment(state, video, speaker, text, now_ns)
+        self._limits.take_comment(video, speaker.user_id, text, message_id, now_ns)
+        self._rules.spoke(state, video, speaker.user_id, now_ns)
         ACCEPTED.inc()
         role = speaker.role_on(video)
         payload = encode_payload(speaker.user_id, text, speaker.name, role if role != "viewer" else None)
@@ -78,6 +90,7 @@ class Posting:
             return await _answer(batcher.take(message, keyed=key is not None), came_ns)
         except Refused:
             self._limits.not_stored(video, speaker.user_id, text, message_id)
+            self._rules.not_stored(video, speaker.user_id)
             raise
 
 

@@ -51,17 +51,19 @@ async def test_it_says_how_far_the_shard_was_archived(connection: Client, archiv
     assert answer["through"] == BASE + 9
 
 
-async def test_a_message_has_all_its_columns_and_a_deleted_comment_no_text(
+async def test_a_message_has_all_its_columns_a_deleted_comment_no_text_and_a_control_message_what_it_says(
     connection: Client, archived: Archived
 ) -> None:
     video = archived.new_video()
     await archived.add(video, BASE + 1, message="hi", name="Ann", role="host", posted_ms=7)
     await archived.add(video, BASE + 2, message="secret", name="Bob", deleted_by=BASE + 3, posted_ms=8)
     await archived.add(video, BASE + 3, kind="delete", user_id=None, message=None, detail="{}", posted_ms=9)
-    assert (await ask(connection, video))["comments"] == [
+    answer = await ask(connection, video)
+    assert answer["deletedBy"] == {str(BASE + 2): BASE + 3}
+    assert answer["comments"] == [
         [BASE + 1, 7, "comment", "ann", "hi", "Ann", "host"],
         [BASE + 2, 8, "comment", None, None, None, None],
-        [BASE + 3, 9, "delete", None, None, None, None],
+        [BASE + 3, 9, "delete", None, "{}", None, None],
     ]
 
 
@@ -133,7 +135,7 @@ async def test_while_postgres_is_away_an_edge_hears_so_at_once(connection: Clien
 
 def row(number: int, message: str = "m") -> dict[str, Any]:
     columns = {"posted_ms": 1, "kind": "comment", "user_id": "u", "message": message, "name": None, "role": None}
-    return {"through": 99, "comment_id": number, **columns}
+    return {"through": 99, "comment_id": number, "removed_by": None, **columns}
 
 
 def test_a_reply_that_grows_too_large_keeps_the_newest_that_fit() -> None:

@@ -1,0 +1,207 @@
+"""What moderators have decided on a video: who is banned, what was removed, how it may be used. Pure.
+
+The state is made of control messages alone, and every piece of it carries the number of the message that it comes from.
+Of two states of a video the newer pieces make up the newer state, so it does not matter in which order, how often, or
+from where the pieces come: `merge` is commutative, associative and idempotent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, TypeVar
+
+import orjson
+
+from wire.control import BAN, DELETE, STATE, STATE_DEFAULTS, UNBAN, WORDS, Control
+
+REMEMBER_MS: Final = 24 * 3600 * 1000  # what is over is forgotten after that
+REMEMBER_ARCHIVED_MS: Final = 600 * 1000  # … and removals that are in the archive, on its replicas too, after that
+MAX_REMOVED: Final = 5_000  # removed comments that are remembered
+MAX_BANS: Final = 5_000  # of one video
+MAX_STATE_BYTES: Final = 512 * 1024  # of the whole, written as JSON
+LIFTED: Final = 0  # a ban until 1970
+
+_VERSION: Final = 1
+
+
+class Setting(NamedTuple):
+    """One field of the state, as the message `number` has set it."""
+
+    number: int
+    value: Any
+
+
+class Ban(NamedTuple):
+    """A user is shut out until a time in milliseconds since 1970; for ever where that is None."""
+
+    number: int
+    until_ms: int | None
+    posted_ms: int
+    by: str
+    role: str
+    reason: str | None = None
+
+
+class Removal(NamedTuple):
+    """The message `number` removed a comment, or all comments of a user that came before it."""
+
+    number: int
+    posted_ms: int
+
+
+_Entry = TypeVar("_Entry", Setting, Ban, Removal)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoState:
+    """A video's state. `number` is the highest of the control messages that it is made of, 0 for none."""
+
+    number: int = 0
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    bans: Mapping[str, Ban] = field(default_factory=dict)
+    removed: Mapping[int, Removal] = field(default_factory=dict)
+    removed_users: Mapping[str, Removal] = field(default_factory=dict)
+
+    @property
+    def hides_any(self) -> bool:
+        """Whether any comment is known to be removed."""
+        return bool(self.removed or self.removed_users)
+
+    def hides(self, number: int, user_id: str | None) -> bool:
+        """Return whether the comment `number` of a user was removed."""
+        if number in self.removed:
+            return True
+        removal = self.removed_users.get(user_id) if user_id is not None else None
+        return removal is not None and number < removal.number
+
+    def ban_of(self, user_id: str, role: str, now_ms: int) -> Ban | None:
+        """Return the ban that shuts a user out now, None for none.
+
+        `role` is the user's own on this video: nobody shuts out a host, and only a host a moderator.
+        """
+        ban = self.bans.get(user_id)
+        if ban is None or (ban.until_ms is not None and ban.until_ms <= now_ms):
+            return None
+        if role == "host" or (role == "moderator" and ban.role != "host"):
+            return None
+        return ban
+
+    def setting(self, name: str) -> Any:
+        """Return how a field of `STATE_DEFAULTS` is set."""
+        held = self.settings.get(name)
+        return STATE_DEFAULTS[name] if held is None else held.value
+
+    @property
+    def blocked_words(self) -> tuple[str, ...]:
+        """Return the words that are blocked."""
+        held = self.settings.get(WORDS)
+        return () if held is None else tuple(held.value)
+
+    def told(self) -> dict[str, bool | int]:
+        """Return all that everybody may know."""
+        return {name: self.setting(name) for name in STATE_DEFAULTS}
+
+    def unusual(self) -> dict[str, bool | int]:
+        """Return that of it which is not as it is without moderators."""
+        return {name: value for name, value in self.told().items() if value != STATE_DEFAULTS[name]}
+
+    def merge(self, other: VideoState) -> VideoState:
+        """Return the state that is made of both; this very one where the other has nothing newer."""
+        if other is self or not (other.number or other.removed):
+            return self
+        settings, bans = _newer(self.settings, other.settings), _newer(self.bans, other.bans)
+        removed = _newer(self.removed, other.removed)
+        removed_users = _newer(self.removed_users, other.removed_users)
+        number = max(self.number, other.number)
+        parts = (settings, bans, removed, removed_users)
+        if number == self.number and parts == (self.settings, self.bans, self.removed, self.removed_users):
+            return self
+        return VideoState(number, settings, bans, removed, removed_users)
+
+    def forget(self, now_ms: int, archived: int = 0) -> VideoState:
+        """Return the state without what is over for long, and without the oldest of what is too much.
+
+        Messages up to the number `archived` are known to be in the archive.
+        """
+        since_ms, archived_ms = now_ms - REMEMBER_MS, now_ms - REMEMBER_ARCHIVED_MS
+        bans = {user: ban for user, ban in self.bans.items() if not _is_over(ban, since_ms)}
+        removed = {
+            number: one
+            for number, one in self.removed.items()
+            if one.posted_ms > (archived_ms if one.number <= archived else since_ms)
+        }
+        for number in sorted(removed, key=lambda one: removed[one].number)[: max(0, len(removed) - MAX_REMOVED)]:
+            del removed[number]
+        users = {user: one for user, one in self.removed_users.items() if one.posted_ms > since_ms}
+        if (len(bans), len(removed), len(users)) == (len(self.bans), len(self.removed), len(self.removed_users)):
+            return self
+        return replace(self, bans=bans, removed=removed, removed_users=users)
+
+    def encode(self) -> bytes:
+        """Return it as JSON."""
+        return orjson.dumps(
+            {
+                "v": _VERSION,
+                "number": self.number,
+                "settings": self.settings,
+                "bans": self.bans,
+                "removed": {str(number): one for number, one in self.removed.items()},
+                "removedUsers": self.removed_users,
+            },
+            default=tuple,  # orjson writes tuples, and not those with names
+        )
+
+
+NOTHING: Final = VideoState()
+
+
+def decode_state(data: bytes) -> VideoState:
+    """Return what `VideoState.encode` wrote. Raises `ValueError`."""
+    document = orjson.loads(data)
+    try:
+        return VideoState(
+            int(document["number"]),
+            {name: Setting(*one) for name, one in document["settings"].items()},
+            {user: Ban(*one) for user, one in document["bans"].items()},
+            {int(number): Removal(*one) for number, one in document["removed"].items()},
+            {user: Removal(*one) for user, one in document["removedUsers"].items()},
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not the state of a video") from error
+
+
+def state_of(control: Control) -> VideoState:
+    """Return the state that a single control message makes."""
+    detail, number = control.detail, control.number
+    removal = Removal(number, control.posted_ms)
+    match control.kind:
+        case kind if kind == DELETE:
+            return VideoState(number, removed={int(detail["commentId"]): removal})
+        case kind if kind in (BAN, UNBAN):
+            until_ms = detail["untilMs"] if kind == BAN else LIFTED
+            role, reason = str(detail.get("role", "moderator")), detail.get("reason")
+            ban = Ban(number, until_ms, control.posted_ms, control.by, role, reason)
+            user = detail["userId"]
+            return VideoState(number, bans={user: ban}, removed_users={user: removal} if detail.get("comments") else {})
+        case kind if kind == WORDS:
+            return VideoState(number, settings={WORDS: Setting(number, list(detail["words"]))})
+        case kind if kind == STATE:
+            changed = {name: Setting(number, detail[name]) for name in STATE_DEFAULTS if name in detail}
+            return VideoState(number, settings=changed)
+        case _:
+            return NOTHING
+
+
+def _is_over(ban: Ban, since_ms: int) -> bool:
+    """Whether a ban has ended, and was ordered, before a time."""
+    return ban.until_ms is not None and ban.until_ms <= since_ms and ban.posted_ms <= since_ms
+
+
+_Key = TypeVar("_Key", int, str)
+
+
+def _newer(these: Mapping[_Key, _Entry], those: Mapping[_Key, _Entry]) -> Mapping[_Key, _Entry]:
+    """Return the entries of both; of two with one key the one with the higher number."""
+    newer = {key: entry for key, entry in those.items() if key not in these or entry.number > these[key].number}
+    return {**these, **newer} if newer else these

@@ -1,0 +1,121 @@
+"""What moderators have decided of a video, held against a comment: bans, pause, end, members, slow mode, words.
+
+A writer goes by the state as it is told of it (`runtime/video_states.py`). A comment that comes through another writer
+than the ban is refused some milliseconds later there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from typing import Final
+
+from runtime.jetstream import StoreError
+from runtime.tokens import Identity
+from runtime.video_states import VideoStates
+from wire.blocked_words import holds_blocked
+from wire.problem import Refused
+from wire.video_state import VideoState
+from writer.classifier import Classifier
+from writer.metrics import REFUSED_BY_RULE
+from writer.rates import S_TO_NS
+
+ASK_AGAIN_S: Final = 0.25
+MAX_WAITING: Final = 4_096  # POSTs to videos whose state is being read
+MAX_REMEMBERED: Final = 100_000  # users on videos in slow mode; beyond that the one longest silent may speak at once
+MODERATORS: Final = ("moderator", "host")
+
+
+class HouseRules:
+    """Holds comments to the rules of their videos. Slow mode counts in this writer, to which a video's posts come."""
+
+    def __init__(self, states: VideoStates, classifier: Classifier | None, hold_s: float) -> None:
+        self._states = states
+        self._classifier = classifier
+        self._hold_s = hold_s
+        self._spoke_ns: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._waiting = 0
+
+    def known(self, video: str) -> VideoState | None:
+        """Return a video's state where it is known."""
+        return self._states.known(video)
+
+    async def state(self, video: str) -> VideoState:
+        """Return a video's state, and wait for it as long as a comment is held. Raises `Refused` (`not_stored`)."""
+        if self._waiting >= MAX_WAITING:
+            raise Refused("not_stored")
+        self._waiting += 1
+        try:
+            return await self._read(video)
+        finally:
+            self._waiting -= 1
+
+    def check_speaker(self, state: VideoState, video: str, speaker: Identity) -> None:
+        """Raise `Refused` for one who may not speak now: `banned`, `ended`, `paused`, `members_only`."""
+        if not state.number:
+            return
+        role = speaker.role_on(video)
+        if state.ban_of(speaker.user_id, role, int(time.time() * 1000)) is not None:
+            _refuse("banned")
+        if state.setting("ended"):
+            _refuse("ended")
+        if role in MODERATORS:
+            return
+        if state.setting("paused"):
+            _refuse("paused")
+        if state.setting("membersOnly") and not speaker.is_member_on(video):
+            _refuse("members_only")
+
+    async def check_comment(self, state: VideoState, video: str, speaker: Identity, text: str, now_ns: int) -> None:
+        """Raise `Refused` for a comment that may not be said: `blocked_words`, `slow_mode`, or what a classifier says.
+
+        Moderators and hosts may say anything.
+        """
+        if not state.number and self._classifier is None:
+            return
+        if speaker.role_on(video) in MODERATORS:
+            return
+        if holds_blocked(text, state.blocked_words):
+            _refuse("blocked_words")
+        self._check_slow(state, video, speaker.user_id, now_ns)
+        if self._classifier is not None:
+            await self._classifier.check(video, speaker.user_id, text)
+            self._check_slow(state, video, speaker.user_id, now_ns)  # another comment may have passed meanwhile
+
+    def spoke(self, state: VideoState, video: str, user_id: str, now_ns: int) -> None:
+        """Note that a comment was taken; where slow mode is on, the user's next one has to wait."""
+        if state.number and state.setting("slowModeS"):
+            key = (video, user_id)
+            self._spoke_ns[key] = now_ns
+            self._spoke_ns.move_to_end(key)
+            if len(self._spoke_ns) > MAX_REMEMBERED:
+                self._spoke_ns.popitem(last=False)
+
+    def not_stored(self, video: str, user_id: str) -> None:
+        """Let the user speak again at once, for his comment was not stored."""
+        self._spoke_ns.pop((video, user_id), None)
+
+    async def _read(self, video: str) -> VideoState:
+        try:
+            async with asyncio.timeout(self._hold_s):
+                while True:
+                    try:
+                        return await self._states.of(video)
+                    except StoreError:
+                        await asyncio.sleep(ASK_AGAIN_S)
+        except TimeoutError:
+            # Whoever is banned would else speak as long as nobody knows.
+            raise Refused("not_stored") from None
+
+    def _check_slow(self, state: VideoState, video: str, user_id: str, now_ns: int) -> None:
+        every_s = state.setting("slowModeS")
+        spoke_ns = self._spoke_ns.get((video, user_id)) if every_s else None
+        if spoke_ns is not None and spoke_ns + every_s * S_TO_NS > now_ns:
+            REFUSED_BY_RULE.labels("slow_mode").inc()
+            raise Refused("slow_mode", retry_after_s=-(-(spoke_ns + every_s * S_TO_NS - now_ns) // S_TO_NS))
+
+
+def _refuse(code: str) -> None:
+    REFUSED_BY_RULE.labels(code).inc()
+    raise Refused(code)
