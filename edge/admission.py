@@ -12,7 +12,7 @@ from edge.audience import Audience
 from edge.channels import Channels, OpenVideo
 from edge.joining import Joining, Position
 from edge.limits import StreamLimits
-from edge.metrics import ENDED, VIEWERS
+from edge.metrics import CLOSED, ENDED, OPENED, VIEWERS
 from edge.moderation import Moderation
 from edge.viewer import Viewer
 from runtime.logs import get_logger
@@ -58,6 +58,7 @@ class Admission:
         """
         self.limits.take(viewer.address, viewer.identity)
         self.viewers[viewer] = None
+        OPENED.inc()
         VIEWERS.set(len(self.viewers))
         viewer.when_gone(self._on_gone)
         if self._draining:
@@ -126,6 +127,7 @@ class Admission:
 
     def _left(self, viewer: Viewer) -> None:
         claim = self.viewers.pop(viewer)
+        CLOSED.inc()
         VIEWERS.set(len(self.viewers))
         if not self.viewers:
             self._emptied.set()

@@ -9,6 +9,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from runtime.metrics import LATENCY_BUCKETS_S
 
 VIEWERS: Final = Gauge("livecomments_viewers", "Viewers connected to this edge")
+OPENED: Final = Counter("livecomments_streams_opened", "Viewers claimed")
+CLOSED: Final = Counter("livecomments_streams_closed", "Viewers released")
 VIDEOS: Final = Gauge("livecomments_videos", "Videos with a channel on this edge")
 SAMPLED_VIDEOS: Final = Gauge("livecomments_sampled_videos", "Hot videos of which this edge takes in the sample alone")
 BUNDLES: Final = Counter("livecomments_sample_bundles_heard", "Bundles of hot videos' samples that came here")

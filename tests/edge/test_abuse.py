@@ -21,6 +21,8 @@ HEAD_S = 1
 HEAD_BYTES = 8 * 1024
 STALL_S = 3
 MIB = 1024 * 1024
+RESETS = {"handover": 10_000, "streamed": 2_000}
+RESETTING_AT_ONCE = 40
 
 
 @pytest.fixture(scope="module", params=["handover", "streamed"])
@@ -54,8 +56,12 @@ async def test_after_resets_at_any_moment_of_the_handshake_nothing_is_left_behin
         for _ in range(count):
             await reset_in_the_handshake(edge, head, chance)
 
-    await asyncio.gather(*(resets(50) for _ in range(40)))
+    opened, closed = (edge.metric(f"livecomments_streams_{what}_total") for what in ("opened", "closed"))
+    assert opened == closed
+    await asyncio.gather(*(resets(RESETS[edge.server] // RESETTING_AT_ONCE) for _ in range(RESETTING_AT_ONCE)))
     await empty(edge)
+    claimed, released = (edge.metric(f"livecomments_streams_{what}_total") for what in ("opened", "closed"))
+    assert claimed == released > opened
     await until(lambda: edge.metric("livecomments_videos") == 0, 15)
     await until(lambda: open_files(edge) <= files + 2)
     await until(lambda: edge.metric("livecomments_tasks") <= tasks + 2)

@@ -1,0 +1,96 @@
+"""Edges that are restarted under thousands of viewers, and a NATS that is away for long."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import statistics
+import time
+
+from tests.edge.waiting import until
+from tests.edge.watchers import Watcher, open_watchers
+from tests.servers import NatsServer
+
+ON_THE_EDGE = 5_000
+ON_THE_OTHER = 200
+EVERY_S = 0.25
+BACK_WITHIN_S = 60
+AWAY_S = 30.0
+
+
+def all_have(watchers: list[Watcher], number: int) -> bool:
+    return all(watcher.numbers and watcher.numbers[-1] >= number for watcher in watchers)
+
+
+async def test_an_edge_is_restarted_under_5000_viewers_who_miss_nothing_and_those_of_the_other_notice_nothing(
+    start_edge, store, video, token
+):
+    edge, other = start_edge(), start_edge()
+    watching = await open_watchers(ON_THE_OTHER, video, token, [other.port])
+    moving = await open_watchers(ON_THE_EDGE, video, token, [edge.port, edge.port, other.port])
+    everyone = [*watching, *moving]
+    await until(lambda: all(watcher.is_live for watcher in everyone), BACK_WITHIN_S)
+    assert edge.metric("livecomments_viewers") == ON_THE_EDGE
+    posted: dict[int, float] = {}
+
+    async def post() -> None:
+        while True:
+            posted[await store.post(video)] = time.monotonic()
+            await asyncio.sleep(EVERY_S)
+
+    posting = asyncio.create_task(post())
+    try:
+        await until(lambda: len(posted) > 1)
+        edge.tell(signal.SIGTERM)
+        assert await asyncio.to_thread(edge.wait, 30) == 0
+        edge.kill()  # it has ended; now it can be started again
+        await asyncio.to_thread(edge.start)
+        await until(lambda: all(watcher.ended and watcher.is_live for watcher in moving), BACK_WITHIN_S)
+        posting.cancel()
+        await asyncio.wait({posting})
+        last = await store.post(video)
+        await until(lambda: all_have(everyone, last), BACK_WITHIN_S)
+        expected = [*posted, last]
+        for watcher in everyone:
+            assert watcher.numbers == expected
+            assert watcher.incomplete == 0
+        assert not any(watcher.ended for watcher in watching)
+        delays = [watcher.came_at[number] - at for watcher in watching for number, at in posted.items()]
+        assert statistics.median(delays) < 0.2
+        assert edge.metric("livecomments_viewers") > 0
+        assert other.metric("livecomments_viewers") > ON_THE_OTHER
+        both = edge.metric("livecomments_viewers") + other.metric("livecomments_viewers")
+        assert both == ON_THE_EDGE + ON_THE_OTHER
+    finally:
+        posting.cancel()
+        for watcher in everyone:
+            watcher.close()
+
+
+async def test_nats_is_gone_for_half_a_minute_and_viewers_stay_and_miss_nothing(
+    start_edge, nats_server: NatsServer, store, video, viewers
+):
+    edges = [start_edge(server) for server in ("handover", "streamed")]
+    streams = [await viewers.watch(edge, video) for edge in edges for _ in range(5)]
+    numbers = await store.post_many(video, 10)
+    for stream in streams:
+        await stream.has(numbers[-1])
+    nats_server.kill()
+    gone_at = time.monotonic()
+    late = [await viewers.watch(edge, video, numbers[4], synced=False) for edge in edges]
+    # Away for so long that every wait for an answer, every retry and a heartbeat lie within it.
+    await asyncio.sleep(AWAY_S - (time.monotonic() - gone_at))
+    assert not any(stream.ended for stream in (*streams, *late))
+    assert all(any(piece == b":\n\n" for piece in stream.pieces) for stream in streams), "a heartbeat came meanwhile"
+    await asyncio.to_thread(nats_server.start)
+    numbers += [await store.post_when_back(video) for _ in range(5)]
+    for stream in (*streams, *late):
+        await stream.has(numbers[-1])
+        assert not stream.ended
+    assert all(stream.numbers == numbers for stream in streams)
+    for stream in late:
+        assert (await stream.synced())["complete"] is True
+        assert stream.numbers == numbers[5:]
+    fresh = await viewers.watch(edges[0], f"{video}-new")
+    assert fresh.told("sync")[0]["complete"] is True
+    assert all("Traceback" not in edge.log for edge in edges)
