@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-web-long check format bench-latency bench-fanout bench-write faults lock clean
+.PHONY: help run test test-cluster rehearsal test-web-long check format bench-latency bench-fanout bench-write faults lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -12,6 +12,14 @@ run: ## set up .venv if needed, and run the whole system at http://127.0.0.1:808
 test: ## set up what tests need, and run them all (ARGS="-k words" for some)
 	@requirements/set-up dev && requirements/programs
 	@exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile $(ARGS)
+
+test-cluster: ## compose.yaml on hosts of its own, all of it broken and restarted under load; needs root
+	@requirements/set-up dev && requirements/programs ip busybox prometheus
+	@exec .venv/bin/python -m pytest tests/hosts $(ARGS)
+
+rehearsal: ## the same at 500 comments a second and 1,000 viewers, with a report and a picture (ARGS="--rate 200")
+	@requirements/set-up dev && requirements/programs ip busybox prometheus
+	@exec .venv/bin/python -m hosts $(ARGS)
 
 test-web-long: ## the browser tests at full length: half a minute offline, a minute at 200 comments a second
 	@requirements/set-up dev && requirements/programs

@@ -17,6 +17,7 @@
 | `gateway.py` | HAProxy: its environment and its readiness |
 | `parts.py` | writer, archiver, history and edges: their environment |
 | `migration.py` | the database brought up to date (dbmate), and the roles' passwords |
+| `placement.py` | where streams lie, and who leads them |
 | `cluster_file.py` | `cluster.json`: what runs where |
 | `plan.py` | what is to run, with every address |
 | `system.py` | the order in which all of it starts and ends |

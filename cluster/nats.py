@@ -14,10 +14,11 @@ import aiohttp
 
 from cluster import binaries, passwords, probe
 from cluster.child import Child, Program
+from cluster.passwords import SecretFiles
 from cluster.ports import LOOPBACK
 from runtime import assets
 
-USER: Final = "livecomments"
+USER: Final = "livecomments"  # who may do everything with streams; each kind of part has a user of its own name
 START_LIMIT_S: Final = 60.0  # it reads its streams first
 STOP_WAIT_S: Final = 10.0
 
@@ -29,12 +30,12 @@ ROOM_BYTES: Final = 8 * 1024 * 1024  # with less than this free on the disk a ne
 
 @dataclass(frozen=True, slots=True)
 class Nats:
-    """A nats-server: where its data is, where it listens, its password, and how much its streams may reserve."""
+    """A nats-server: where its data is, where it listens, its passwords, and how much its streams may reserve."""
 
     data: Path
     port: int
     monitor_port: int
-    password_file: Path
+    secrets: SecretFiles
     store_bytes: int
 
     @property
@@ -45,7 +46,7 @@ class Nats:
     @property
     def url_with_password(self) -> str:
         """Return its address, user and password included."""
-        return f"nats://{USER}:{passwords.read(self.password_file)}@{LOOPBACK}:{self.port}"
+        return f"nats://{USER}:{passwords.read(self.secrets.nats)}@{LOOPBACK}:{self.port}"
 
     @property
     def health_url(self) -> str:
@@ -64,7 +65,12 @@ class Nats:
                 "NATS_MONITOR": f"{LOOPBACK}:{self.monitor_port}",
                 "NATS_STORE_DIR": _quoted(self.data),
                 "NATS_STORE_BYTES": str(self.store_bytes),
-                "NATS_PASSWORD": passwords.read(self.password_file),
+                "NATS_PASSWORD": passwords.read(self.secrets.nats),
+                "NATS_WRITER_PASSWORD": passwords.read(self.secrets.nats_writer),
+                "NATS_ARCHIVER_PASSWORD": passwords.read(self.secrets.nats_archiver),
+                "NATS_HISTORY_PASSWORD": passwords.read(self.secrets.nats_history),
+                "NATS_EDGE_PASSWORD": passwords.read(self.secrets.nats_edge),
+                "NATS_OPERATOR_PASSWORD": passwords.read(self.secrets.nats_operator),
             },
             stop_wait_s=STOP_WAIT_S,
         )

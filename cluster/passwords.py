@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,11 @@ class SecretFiles:
 
     token: Path
     nats: Path
+    nats_writer: Path
+    nats_archiver: Path
+    nats_history: Path
+    nats_edge: Path
+    nats_operator: Path
     postgres_owner: Path
     postgres_archiver: Path
     postgres_history: Path
@@ -27,8 +32,7 @@ class SecretFiles:
 
 def secret_files(folder: Path) -> SecretFiles:
     """Return the files of the secrets, and make those that are not there yet."""
-    names = ("token", "nats", "postgres_owner", "postgres_archiver", "postgres_history")
-    return SecretFiles(*(_kept(folder / name) for name in names))
+    return SecretFiles(*(kept(folder / field.name) for field in fields(SecretFiles)))
 
 
 def read(file: Path) -> str:
@@ -36,7 +40,8 @@ def read(file: Path) -> str:
     return file.read_text(encoding="ascii").strip()
 
 
-def _kept(file: Path) -> Path:
+def kept(file: Path) -> Path:
+    """Return the file of a secret, and make it when it is not there yet."""
     if not file.exists():
         # Written aside and renamed, so that a run that ends in between leaves no empty secret behind.
         new = file.with_suffix(".new")

@@ -67,7 +67,7 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
         data=folder.nats,
         port=ports.pick(),
         monitor_port=ports.pick(),
-        password_file=secrets.nats,
+        secrets=secrets,
         store_bytes=store_bytes(folder.disk_bytes(), settings.shards, stream_bytes),
     )
     token_file = settings.token_secret_file or secrets.token
@@ -99,22 +99,28 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
         stream_bytes=stream_bytes,
         token_secret_file=token_file,
         nats_url=server.url,
-        nats_user=nats.USER,
-        nats_password_file=secrets.nats,
     )
+    write = _environment(nats_user="writer", nats_password_file=secrets.nats_writer)
+    deliver = _environment(nats_user="edge", nats_password_file=secrets.nats_edge)
     archive = _environment(
-        postgres_dsn=database.dsn_of("livecomments_archiver"), postgres_password_file=secrets.postgres_archiver
+        nats_user="archiver",
+        nats_password_file=secrets.nats_archiver,
+        postgres_dsn=database.dsn_of("livecomments_archiver"),
+        postgres_password_file=secrets.postgres_archiver,
     )
     read = _environment(
-        postgres_dsn=database.dsn_of("livecomments_history"), postgres_password_file=secrets.postgres_history
+        nats_user="history",
+        nats_password_file=secrets.nats_history,
+        postgres_dsn=database.dsn_of("livecomments_history"),
+        postgres_password_file=secrets.postgres_history,
     )
     shown = _environment(
         status_page="1" if complete.status_page else "0", cluster_file=complete.cluster_file or folder.cluster_file
     )
-    writers = [Part("writer", 1, ports.pick(), common)]
+    writers = [Part("writer", 1, ports.pick(), {**common, **write})]
     archivers = [Part("archiver", 1, ports.pick(), {**common, **archive})]
     histories = [Part("history", 1, ports.pick(), {**common, **read, **shown})]
-    edges = [Part("edge", number, ports.pick(), common) for number in range(1, settings.edges + 1)]
+    edges = [Part("edge", number, ports.pick(), {**common, **deliver}) for number in range(1, settings.edges + 1)]
     gateway = Gateway(
         port=settings.port,
         writers=[part.address for part in writers],

@@ -11,6 +11,7 @@
 | `replays.py` | answers to edges, over NATS |
 | `archive.py`, `archive.sql` | reading from Postgres, quickly or not at all |
 | `windows.py` | in which blocks a page is looked for first |
+| `replica_lag.py` | how far what is read is behind what is archived |
 | `row.py` | a row that was read |
 | `web.py` | the page at `/` and its files |
 | `status.py` | what the operator's page shows: `/status.json` |

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from history.archive import Archive
+from history.metrics import LAG_SECONDS
 from history.moderation import Moderation
 from history.newest import Newest
 from history.pages import Pages
 from history.replays import Replays
+from history.replica_lag import ReplicaLag
 from history.status import Status
 from history.web import Web
 from runtime import jetstream
@@ -29,6 +32,7 @@ from wire import subjects
 from wire.mark import decode_number
 
 NAME: Final = "history"
+LAG_INTERVAL_S: Final = 2.0  # between two looks at how far what is read is behind
 RETRY_S: Final = 0.5  # until Postgres is reached for the first time
 
 _log = get_logger(NAME)
@@ -48,6 +52,7 @@ class History:
         self.app = make_app(NAME)
         self._settings = settings
         self._archive = Archive(settings)
+        self._lag = ReplicaLag()
         self._replays = Replays(self._archive, settings.shards)
         self._connection: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -75,6 +80,7 @@ class History:
         except ArchiveAwayError:
             self._tasks.append(asyncio.create_task(self._check_later(), name="check"))
         self._tasks.append(asyncio.create_task(self._serve_replays(), name="replays"))
+        self._tasks.append(asyncio.create_task(self._watch_lag(), name="lag"))
         if self._status is not None:
             self._tasks.append(asyncio.create_task(self._status.keep(), name="status"))
 
@@ -133,4 +139,13 @@ class History:
 
     async def _archived(self, message: Msg) -> None:
         with contextlib.suppress(ValueError):
-            self._pages.archived(int(message.subject.rsplit(".", 1)[1]), decode_number(message.data))
+            shard, through = int(message.subject.rsplit(".", 1)[1]), decode_number(message.data)
+            self._pages.archived(shard, through)
+            self._lag.announced(shard, through, time.monotonic())
+
+    async def _watch_lag(self) -> None:
+        while True:
+            end_if_cancelled()
+            await asyncio.sleep(LAG_INTERVAL_S)
+            with contextlib.suppress(ArchiveAwayError):
+                LAG_SECONDS.set(self._lag.behind_s(await self._archive.positions(), time.monotonic()))

@@ -68,6 +68,10 @@ class Archive:
         check_born_with(rows[0][0] if rows else None, self._settings)
         self.reached = True
 
+    async def positions(self) -> list[tuple[int, int]]:
+        """Return how far each shard is archived, as it can be read here."""
+        return [(row["shard"], row["through"]) for row in await self._read("positions")]
+
     async def page(self, shard: int, video: str, wanted: PageRequest, newest: int = 0) -> Sequence[Row]:
         """Return the rows of a page, and one more where there is more.
 

@@ -5,6 +5,10 @@
 -- The number of shards that this cluster was born with.
 SELECT shards FROM cluster
 
+-- positions --
+-- How far each shard is archived, as it can be read here.
+SELECT shard, through FROM archive_position
+
 -- page_desc --
 -- The newest comments of a video above $3 and below $4, newest first. The text of a removed one stays here:
 -- that of a single comment, and those of a user whose comments are being removed at this moment.

@@ -14,3 +14,4 @@ READ_SECONDS: Final = Histogram(
 ARCHIVE_AWAY: Final = Gauge("livecomments_history_archive_away", "1: the last read from Postgres failed")
 REPLAYS: Final = Counter("livecomments_history_replays", "Answers to edges", ["outcome"])
 WITHOUT_POSTGRES: Final = Counter("livecomments_history_without_postgres", "Newest pages answered without Postgres")
+LAG_SECONDS: Final = Gauge("livecomments_history_lag_seconds", "How far what is read is behind what is archived")

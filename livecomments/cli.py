@@ -22,6 +22,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "watch": ("watch:watch", "Show a video's comments as they come, until Ctrl-C."),
     "replay": ("replay:replay", "Post a chat log to a video, as its authors and at its pace."),
     "settings": ("settings:settings", "List every setting: its name, its value now, its default, and what it does."),
+    "secrets": (
+        "secrets:secrets",
+        "Make the secrets of a cluster of containers, and give each part those that it needs.",
+    ),
     "migrate": ("migrate:migrate", "Bring the database up to date."),
     "streams": ("streams:streams", "Create the streams in NATS, or bring them up to date."),
     "writer": ("parts:writer", "Run a writer: takes comments and stores them in JetStream."),

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import ssl
 import time
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +27,7 @@ from nats.aio.msg import Msg
 import nats
 from runtime.logs import Repeats, get_logger
 from runtime.metrics import NATS_DISCONNECTS
-from runtime.settings import Settings
+from runtime.settings import Settings, SettingsError
 from wire import headers, subjects
 from wire.comment import posted_ms
 
@@ -187,9 +188,17 @@ async def connect(
         "reconnected_cb": back,
         "error_cb": failed,
     }
+    if settings.nats_ca_file is not None:
+        try:
+            options["tls"] = ssl.create_default_context(cafile=settings.nats_ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"LIVECOMMENTS_NATS_CA_FILE={settings.nats_ca_file}: {error}") from None
+        options["servers"] = [server.replace("nats://", "tls://", 1) for server in options["servers"]]
     password = settings.secret("nats_password_file")
     if password is not None:
-        options |= {"user": settings.nats_user, "password": password}
+        # An inbox under the user's own name: it may hear no other one's (nats/server.conf).
+        inbox = f"_INBOX.{settings.nats_user}"
+        options |= {"user": settings.nats_user, "password": password, "inbox_prefix": inbox}
     try:
         connected.append(await asyncio.wait_for(nats.connect(**options), START_WAIT_S))
         _end_when_silent(connected[0])

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     nats_url: str = Field("nats://127.0.0.1:4222", description="NATS servers, separated by commas")
     nats_user: str = Field("livecomments", description="user at NATS")
     nats_password_file: Path | None = Field(None, description="file with the password at NATS")
+    nats_ca_file: Path | None = Field(None, description="certificates that NATS is checked with; with it, TLS alone")
+    nats_operator_password_file: Path | None = Field(
+        None, description="with the password of NATS's user `operator`, `streams` spreads streams over the servers"
+    )
     postgres_dsn: str = Field("postgresql://127.0.0.1:5432/livecomments", description="Postgres, without a password")
     postgres_password_file: Path | None = Field(None, description="file with the password at Postgres")
     archiver_password_file: Path | None = Field(None, description="`migrate` gives the archiver's role this password")

@@ -8,10 +8,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cluster import placement
 from runtime import jetstream, postgres
 from runtime.logs import quiet_logs
 from runtime.settings import Settings, read_settings
 from runtime.streams import provision
+from wire import subjects
 
 
 @click.command()
@@ -21,7 +23,8 @@ def streams() -> None:
     One stream for each of LIVECOMMENTS_SHARDS shards, of at most LIVECOMMENTS_STREAM_BYTES, with LIVECOMMENTS_REPLICAS
     copies; and one for messages that Postgres could not hold. Needs NATS (LIVECOMMENTS_NATS_URL,
     LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes first). A second run
-    changes nothing.
+    changes nothing. With LIVECOMMENTS_NATS_OPERATOR_PASSWORD_FILE it also spreads the streams, and who leads them, over
+    all servers of the cluster: run it when one was added, or was restarted.
     """
     quiet_logs()
     settings = read_settings()
@@ -44,3 +47,5 @@ async def _run(settings: Settings) -> None:
                 await postgres.close(database)
         finally:
             await jetstream.close(connection)
+    names = [*map(subjects.stream_name, range(settings.shards)), subjects.SET_ASIDE_STREAM, subjects.MODERATION_STREAM]
+    await placement.spread(settings, names, click.echo)

@@ -1,68 +1,154 @@
-"""`compose.yaml` names only what there is: settings, commands, secrets, servers. Nothing here runs it."""
+"""`compose.yaml` names only what there is: settings, commands, secrets, servers. `make test-cluster` runs it."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
 from edge.admission import DRAIN_MAX_S, GOODBYE_S
+from hosts.compose_file import ComposeError, read_compose_file, seconds, size_bytes
 from livecomments.cli import COMMANDS
 from runtime import assets
 from runtime.service import STOP_GRACE_S
 from runtime.settings import PREFIX, Settings
 
 ROOT = assets.folder("nats").parent
-TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-SERVICES = re.findall(r"^  ([a-z0-9-]+):", TEXT.partition("\nservices:")[2].partition("\nvolumes:")[0], re.MULTILINE)
+COMPOSE = read_compose_file(ROOT / "compose.yaml", {})
+SERVICES = COMPOSE.services
 
 
-def service(name):
-    """The lines of a service."""
-    return re.split(r"\n  \S|\n\S", TEXT.partition("\nservices:")[2].partition(f"\n  {name}:")[2])[0]
+def kind(name):
+    return re.sub(r"-\d+$", "", name)
+
+
+PARTS = [name for name in SERVICES if kind(name) in ("writer", "archiver", "history", "edge")]
 
 
 def test_every_setting_in_it_is_one():
-    named = set(re.findall(rf"{PREFIX}([A-Z_]+)", TEXT))
-    assert named <= {field.upper() for field in Settings.model_fields}
+    named = {
+        variable for service in SERVICES.values() for variable in service.environment if variable.startswith(PREFIX)
+    }
+    assert named <= {PREFIX + field.upper() for field in Settings.model_fields}
 
 
-@pytest.mark.parametrize("kind", ["migrate", "streams", "writer", "archiver", "history", "edge"])
-def test_every_part_is_run_by_its_command(kind):
-    names = [name for name in SERVICES if re.fullmatch(rf"{kind}(-\d+)?", name)]
-    assert names
-    assert kind in COMMANDS
-    assert f"command: [{kind}]" in service(names[0])
+@pytest.mark.parametrize("name", [name for name in SERVICES if SERVICES[name].image == "livecomments"])
+def test_every_part_is_run_by_its_command(name):
+    assert SERVICES[name].command[0] == kind(name)
+    assert SERVICES[name].command[0] in COMMANDS
 
 
-def test_a_part_that_stops_has_the_time_to_do_it_well():
-    part = TEXT.partition("\nx-part:")[2].partition("\nx-settings:")[0]
-    grace_s = int(re.search(r"stop_grace_period: (\d+)s", part)[1])
-    assert grace_s > DRAIN_MAX_S + GOODBYE_S + STOP_GRACE_S
-    assert grace_s > Settings.model_fields["hold_s"].default + STOP_GRACE_S
+def test_there_is_more_than_one_of_whatever_may_fail():
+    counts = {one: sum(kind(name) == one for name in SERVICES) for one in map(kind, SERVICES)}
+    assert counts["nats"] == 3
+    assert min(counts[one] for one in ("writer", "archiver", "history", "edge", "gateway")) >= 2
 
 
-def test_every_secret_that_is_used_is_given_to_a_service():
-    given = set(re.findall(r"^  ([a-z_]+): \{file:", TEXT.rpartition("\nsecrets:")[2], re.MULTILINE))
-    assert given == set(re.findall(r"/run/secrets/([a-z_]+)", TEXT))
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_that_stops_has_the_time_to_do_it_well(name):
+    assert SERVICES[name].grace_s > DRAIN_MAX_S + GOODBYE_S + STOP_GRACE_S
+    assert SERVICES[name].grace_s > Settings.model_fields["hold_s"].default + STOP_GRACE_S
 
 
-def test_the_gateway_has_the_variables_of_its_configuration_and_its_servers_are_services():
+@pytest.mark.parametrize("name", [name for name in SERVICES if kind(name) != "secrets"])
+def test_every_service_that_lasts_is_confined_watched_and_started_again(name):
+    service = SERVICES[name]
+    assert service.read_only
+    assert service.capabilities is not None
+    assert service.memory_bytes is not None
+    if service.restart != "on-failure":
+        assert service.restart == "unless-stopped"
+        assert service.health is not None
+
+
+def test_every_secret_that_is_used_is_made_and_given_to_who_uses_it():
+    shares = {}
+    for share in SERVICES["secrets"].command[2:]:
+        part, _, names = share.partition(":")
+        shares[part] = set(names.split(","))
+    for service in SERVICES.values():
+        used = {value.rpartition("/")[2] for value in service.environment.values() if value.startswith("/run/secrets/")}
+        if used:
+            [volume] = [mount.source for mount in service.mounts if mount.target == "/run/secrets"]
+            assert used <= shares[volume.removeprefix("secrets-")], service.name
+    started = (ROOT / "nats" / "start.sh").read_text(encoding="utf-8")
+    assert set(re.findall(r"secret (nats\w*)", started)) == shares["nats"]
+
+
+@pytest.mark.parametrize("name", ["gateway-1", "gateway-2"])
+def test_the_gateway_has_the_variables_of_its_configuration_and_its_servers_are_services(name):
     configuration = (assets.folder("gateway") / "haproxy.cfg").read_text(encoding="utf-8")
-    given = dict(re.findall(r"^      ([A-Z]+_[A-Z0-9]+): (\S+)$", service("gateway"), re.MULTILINE))
+    given = SERVICES[name].environment
     assert {"GATEWAY_BIND", "GATEWAY_MAXCONN", "GATEWAY_DNS", "WRITER_1", "EDGE_1", "HISTORY_1"} <= given.keys()
-    assert not [name for name in given if f"{name}" not in configuration]
-    servers = {address.partition(":")[0] for name, address in given.items() if not name.startswith("GATEWAY")}
-    assert servers == {name for name in SERVICES if re.fullmatch(r"(writer|edge|history)-\d+", name)}
+    assert not [variable for variable in given if variable not in configuration]
+    servers = {address.partition(":")[0] for variable, address in given.items() if not variable.startswith("GATEWAY")}
+    assert servers == {part for part in PARTS if kind(part) != "archiver"}
 
 
-def test_nats_has_the_variables_of_its_configuration():
-    configuration = (assets.folder("nats") / "server.conf").read_text(encoding="utf-8")
-    wanted = set(re.findall(r"^[^#\n]*\$(NATS_[A-Z_]+)", configuration, re.MULTILINE))
-    assert wanted == set(re.findall(r"(NATS_[A-Z_]+)(?:: |=)", service("nats-1")))
+@pytest.mark.parametrize("name", ["nats-1", "nats-2", "nats-3"])
+def test_nats_has_the_variables_of_its_configuration(name):
+    texts = [(ROOT / "nats" / file).read_text(encoding="utf-8") for file in ("server.conf", "cluster.conf")]
+    wanted = {variable for text in texts for variable in re.findall(r"^[^#\n]*\$(NATS_[A-Z_]+)", text, re.MULTILINE)}
+    started = (ROOT / "nats" / "start.sh").read_text(encoding="utf-8")
+    given = {*SERVICES[name].environment, *re.findall(r"^(NATS_[A-Z_]+)=", started, re.MULTILINE)}
+    assert wanted <= given
+    assert given - wanted == {"NATS_CLUSTER"}  # which start.sh makes routes of
+    assert SERVICES[name].environment["NATS_SERVER_NAME"] == name
 
 
 def test_nats_may_reserve_what_the_streams_do():
-    def default(name):
-        return int(re.search(rf"\$\{{{name}:-(\d+)\}}", TEXT)[1])
+    settings = SERVICES["streams"].environment
+    needed = int(settings["LIVECOMMENTS_SHARDS"]) * int(settings["LIVECOMMENTS_STREAM_BYTES"])
+    assert int(SERVICES["nats-1"].environment["NATS_STORE_BYTES"]) > needed
+    assert settings["LIVECOMMENTS_REPLICAS"] == "3"
 
-    needed = default("LIVECOMMENTS_SHARDS") * default("LIVECOMMENTS_STREAM_BYTES")
-    assert default("NATS_STORE_BYTES") > needed
+
+def test_prometheus_asks_every_part_and_gateway():
+    text = (ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\"([a-z]+-\d):\d+\"", text))
+    assert asked == {*PARTS, *(name for name in SERVICES if kind(name) == "gateway")}
+
+
+def test_every_alert_has_its_place_in_the_handbook():
+    alerts = re.findall(
+        r"- alert: (\w+)", (ROOT / "monitoring" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
+    )
+    explained = re.findall(
+        r"^\| `(\w+)` \|", (ROOT / "docs" / "operating.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert alerts
+    assert not set(alerts) - set(explained)
+
+
+def test_the_scripts_are_ones():
+    for script in (*(ROOT / "nats").glob("*.sh"), *(ROOT / "postgres").glob("*/*.sh"), *(ROOT / "hosts").glob("*.sh")):
+        subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_variables_lengths_and_sizes_are_read_as_compose_reads_them(tmp_path):
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {a: {image: i, command: ['$$A', '${B:-b}', '${C}']}}\nnetworks: {default: }\n")
+    assert read_compose_file(file, {"B": "", "C": "c"}).services["a"].command == ("$A", "b", "c")
+    with pytest.raises(ComposeError, match="C has neither"):
+        read_compose_file(file, {})
+    assert (seconds("1m30s"), seconds("500ms"), size_bytes("512M")) == (90, 0.5, 512 * 1024**2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("depends_on: *after-secrets", "depends_on: {nobody: {condition: service_started}}", "which is no service"),
+        ("./nats:/etc/nats", "./natz:/etc/nats", "there is no ./natz"),
+        ("networks: [store]", "networks: [shop]", "there is no network"),
+        ("stop_signal: SIGUSR2", "stop_signl: SIGUSR2", "not known here"),
+        ("nats-3:/data", "nats-4:/data", "there is no volume nats-4"),
+    ],
+)
+def test_a_wrong_name_in_it_is_refused(tmp_path, old, new, said):
+    for folder in ("nats", "postgres", "gateway", "monitoring"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "compose.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ComposeError, match=said):
+        read_compose_file(tmp_path / "compose.yaml", {})

@@ -21,6 +21,9 @@ OTHER_FOLDERS = (
     "bench",
     "load",
     "faults",
+    "hosts",
+    "monitoring",
+    "postgres",
     "docs",
     "requirements",
 )

@@ -1,0 +1,190 @@
+"""Where streams lie: as many on each NATS server as on any other, and as many led by each.
+
+Servers place a new stream well by themselves, but never move one: not onto a server that was added, nor does leading
+come back to one that was restarted. Moving is done by the servers: they add a copy elsewhere, wait until it has
+everything, and only then let go of the old one, so nothing waits and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import nats.errors
+import orjson
+from nats.aio.client import Client
+
+from runtime import jetstream
+from runtime.jetstream import StoreAwayError, StoreError
+from runtime.settings import Settings
+
+ACCOUNT: Final = "$G"
+OPERATOR: Final = "operator"
+MOVED_WITHIN_S: Final = 600.0  # one stream; a large one has to be copied
+STEPPED_DOWN_WITHIN_S: Final = 10.0
+ASK_AGAIN_S: Final = 0.25
+ASK_S: Final = 2.0
+ROUNDS_MAX: Final = 4  # tries to spread leaders: a server may refuse the one that was preferred
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stream lies. `servers` are all that have a copy, `leader` included; `settled`: no move is under way."""
+
+    stream: str
+    leader: str | None
+    servers: frozenset[str]
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A copy of a stream is to leave a server."""
+
+    stream: str
+    server: str
+
+
+def next_move(places: Sequence[Place], servers: Sequence[str]) -> Move | None:
+    """Return what to move next so that servers have about as many copies each, None where they have."""
+    counts = Counter(dict.fromkeys(servers, 0))
+    counts.update(server for place in places for server in place.servers if server in counts)
+    fullest = sorted(servers, key=lambda server: (-counts[server], server))
+    emptiest = min(servers, key=lambda server: (counts[server], server), default=None)
+    for server in fullest:
+        if emptiest is None or counts[server] - counts[emptiest] <= 1:
+            return None
+        movable = [one for one in places if server in one.servers and emptiest not in one.servers]
+        if movable:
+            # One that is led elsewhere first: then not even a leader changes.
+            return Move(min(movable, key=lambda one: (one.leader == server, one.stream)).stream, server)
+    return None
+
+
+def next_leader(places: Sequence[Place]) -> tuple[str, str] | None:
+    """Return a stream and the server that is to lead it, so that each leads about as many; None where that is so."""
+    leading = Counter({server: 0 for place in places for server in place.servers})
+    leading.update(place.leader for place in places if place.leader is not None)
+    best: tuple[int, str, str] | None = None
+    for place in sorted(places, key=lambda one: one.stream):
+        if place.leader is None:
+            continue
+        for server in sorted(place.servers):
+            gain = leading[place.leader] - leading[server]
+            if gain > 1 and (best is None or gain > best[0]):
+                best = (gain, place.stream, server)
+    return None if best is None else best[1:]
+
+
+async def spread(settings: Settings, streams: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Spread streams, and then who leads them; where there is only one server or no operator's password, do nothing.
+
+    Raises `StoreError` when a stream does not come where it is to be in time.
+    """
+    if settings.nats_operator_password_file is None:
+        return
+    connection = await jetstream.connect(settings, "placement")
+    as_operator = settings.model_copy(
+        update={"nats_user": OPERATOR, "nats_password_file": settings.nats_operator_password_file}
+    )
+    operator = await jetstream.connect(as_operator, "placement")
+    try:
+        servers = await _servers(operator)
+        if len(servers) < 2:
+            return
+        await _spread_copies(connection, operator, streams, servers, tell)
+        await _spread_leaders(connection, streams, tell)
+    finally:
+        await jetstream.close(operator)
+        await jetstream.close(connection)
+
+
+async def _spread_copies(
+    connection: Client, operator: Client, streams: Sequence[str], servers: Sequence[str], tell: Callable[[str], None]
+) -> None:
+    while True:
+        places = [await _settled(connection, stream) for stream in streams]
+        move = next_move(places, servers)
+        if move is None:
+            return
+        tell(f"{move.stream} leaves {move.server}")
+        answer = await _ask(operator, f"$JS.API.ACCOUNT.STREAM.MOVE.{ACCOUNT}.{move.stream}", {"server": move.server})
+        if "error" in answer:
+            raise StoreError(f"{move.stream} cannot leave {move.server}: {answer['error'].get('description')}")
+        await _until_left(connection, move)
+
+
+async def _spread_leaders(connection: Client, streams: Sequence[str], tell: Callable[[str], None]) -> None:
+    for _ in range(ROUNDS_MAX * len(streams)):
+        places = [await _settled(connection, stream) for stream in streams]
+        wanted = next_leader(places)
+        if wanted is None:
+            return
+        stream, server = wanted
+        tell(f"{stream} is to be led by {server}")
+        await jetstream.api(connection, f"STREAM.LEADER.STEPDOWN.{stream}", {"placement": {"preferred": server}})
+        deadline = time.monotonic() + STEPPED_DOWN_WITHIN_S
+        while (await place_of(connection, stream)).leader is None and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(ASK_AGAIN_S)
+
+
+async def place_of(connection: Client, stream: str) -> Place:
+    """Return where a stream lies. Raises `StoreError`."""
+    answer = await jetstream.api(connection, f"STREAM.INFO.{stream}")
+    if "error" in answer:
+        raise StoreError(f"{stream}: {answer['error'].get('description')}")
+    cluster: dict[str, Any] = answer.get("cluster") or {}
+    leader = cluster.get("leader")
+    others = cluster.get("replicas") or []
+    return Place(
+        stream,
+        leader,
+        frozenset([one["name"] for one in others] + ([leader] if leader else [])),
+        settled=len(others) + 1 == answer["config"]["num_replicas"] and all(one.get("current") for one in others),
+    )
+
+
+async def _settled(connection: Client, stream: str) -> Place:
+    """Return where a stream lies once all its copies have everything. Raises `StoreError`."""
+    deadline = time.monotonic() + MOVED_WITHIN_S
+    place = Place(stream, None, frozenset(), settled=False)
+    while time.monotonic() < deadline:
+        try:
+            place = await place_of(connection, stream)
+        except StoreAwayError:
+            place = replace(place, leader=None)
+        if place.settled and place.leader is not None:
+            return place
+        await asyncio.sleep(ASK_AGAIN_S)
+    raise StoreError(f"{stream} has not all its copies: {', '.join(sorted(place.servers))}")
+
+
+async def _until_left(connection: Client, move: Move) -> None:
+    deadline = time.monotonic() + MOVED_WITHIN_S
+    while time.monotonic() < deadline:
+        place = await _settled(connection, move.stream)
+        if move.server not in place.servers:
+            return
+        await asyncio.sleep(ASK_AGAIN_S)
+    raise StoreError(f"{move.stream} has not left {move.server} within {MOVED_WITHIN_S:.0f} s")
+
+
+async def _servers(operator: Client) -> list[str]:
+    """Return the names of all servers of the cluster that keep streams and are there."""
+    answer = await _ask(operator, "$SYS.REQ.SERVER.PING.JSZ", {"leader_only": True})
+    meta: dict[str, Any] = (answer.get("data") or {}).get("meta_cluster") or {}
+    members = [one["name"] for one in meta.get("replicas") or () if not one.get("offline")]
+    return sorted({*members, *([meta["leader"]] if meta.get("leader") else [])})
+
+
+async def _ask(connection: Client, subject: str, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        reply = await connection.request(subject, orjson.dumps(request), timeout=ASK_S)
+    except (nats.errors.Error, OSError) as error:
+        raise StoreAwayError(f"{type(error).__name__} on {subject}") from error
+    answer: dict[str, Any] = orjson.loads(reply.data)
+    return answer

@@ -1,0 +1,86 @@
+"""`make rehearsal`, `python -m hosts`: compose.yaml on hosts of its own, broken and restarted under load."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from faults.checker import check
+from faults.journal import read_ledger
+from faults.report import print_verdict, write_report
+from faults.verdict import EXIT_VOID, Check, Verdict
+from hosts.client_names import know_service
+from hosts.fleet import Fleet
+from hosts.host import HostError
+from hosts.images import MissingError
+from hosts.rehearsal import EVERY_FAULT, LATER, ROLLING_RESTART, Load, Rehearsal, Step
+
+# What compose.yaml is given: what fits a machine that has all hosts at once, and a load that comes from few users.
+VARIABLES: Final = {
+    "LIVECOMMENTS_SHARDS": "4",
+    "LIVECOMMENTS_STREAM_BYTES": str(128 * 1024**2),
+    "NATS_STORE_BYTES": str(2 * 1024**3),
+    "GATEWAY_MAXCONN": "9000",
+    "LIVECOMMENTS_USER_RATE": "0",
+    "LIVECOMMENTS_USER_TOTAL_RATE": "0",
+    "LIVECOMMENTS_POSTS_PER_ADDRESS": "0",
+    "LIVECOMMENTS_READABLE_RATE": "0",
+    "LIVECOMMENTS_STREAMS_PER_ADDRESS": "0",
+    "LIVECOMMENTS_STREAMS_PER_USER": "0",
+}
+
+# Promised of the primary alone: history reads a replica here, which shows a comment within its lag.
+PROMISED_OF_THE_PRIMARY: Final = (Check.READABLE,)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--faults/--no-faults", default=True, help="Break what only several hosts let one break.")
+@click.option("--rolling/--no-rolling", default=True, help="Restart every service, one after the other.")
+@click.option("--rate", default=500.0, show_default=True, help="Comments a second.")
+@click.option("--viewers", default=1000, show_default=True, help="Viewers.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where ledger, logs and report go.")
+def main(*, faults: bool, rolling: bool, rate: float, viewers: int, out: Path | None) -> None:
+    """Run compose.yaml on hosts of its own, break and restart all of it under load, and check every promise.
+
+    Exits with 0 when all was well, 1 when a promise was broken, 2 when too little happened to tell.
+    """
+    folder = (out or Path("fault-results", f"hosts-{time.strftime('%Y%m%d-%H%M%S')}")).resolve()
+    folder.mkdir(parents=True)
+    try:
+        fleet = Fleet(folder / "fleet", VARIABLES, LATER)
+        know_service([fleet.network.address(name) for name in fleet.named("gateway")], folder / "hosts")
+        steps = [*(EVERY_FAULT if faults else ()), *(ROLLING_RESTART if rolling else ())]
+        asyncio.run(_run(fleet, folder, Load(rate, viewers), list(steps)))
+    except (MissingError, HostError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(EXIT_VOID)
+    verdict = judge(folder)
+    sys.exit(verdict.exit_status)
+
+
+async def _run(fleet: Fleet, folder: Path, load: Load, steps: list[Step]) -> None:
+    try:
+        await fleet.up()
+        await Rehearsal(fleet, folder / "ledger", load, lambda text: click.echo(text, err=True)).go(steps)
+    finally:
+        await fleet.down()
+
+
+def judge(folder: Path) -> Verdict:
+    """Check the ledger in a folder, write and print the report, and return the verdict."""
+    ledger = read_ledger(folder / "ledger")
+    found = check(ledger)
+    kept = [one for one in found.violations if one.check not in PROMISED_OF_THE_PRIMARY]
+    verdict = Verdict(found.figures, kept, found.void)
+    write_report(folder / "ledger", ledger, verdict)
+    print_verdict(folder / "ledger", ledger, verdict)
+    return verdict
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""Faults and restarts under load, on all hosts: what is done, and the ledger of it.
+
+The load, its ledger and its verdict are those of `faults/`; here is what can only be broken where there are several
+hosts. Clients know the service by one name with the addresses of both gateways.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from faults.journal import FAULTS, Journal, write_run
+from faults.ledger import Fired, Ledger, Needs
+from faults.worker import Report, Worker
+from hosts.client_names import SERVICE_NAME
+from hosts.fleet import Fleet
+from hosts.town import copies, leader_of_shard, leaders
+from runtime.settings import Settings
+from runtime.tokens import Tokens
+
+TOKEN_TTL_S: Final = 3600.0
+LET_IN_WITHIN_S: Final = 60.0
+CAUGHT_UP_WITHIN_S: Final = 60.0
+READ_WITHIN_S: Final = 200.0
+SETTLED_WITHIN_S: Final = 60.0
+STAY_S: Final = 60.0
+CALM_S: Final = 5.0
+BETWEEN_S: Final = 3.0
+PAUSED_S: Final = 8.0  # longer than an election takes to begin
+CUT_S: Final = 8.0
+PRIMARY_LOST_S: Final = 12.0
+
+# What is restarted, in this order: as docs/operating.md says for an upgrade.
+ROLLING: Final = (
+    *("postgres-replica", "postgres", "nats-1", "nats-2", "nats-3"),
+    *("archiver-1", "archiver-2", "history-1", "history-2", "writer-1", "writer-2"),
+    *("edge-1", "edge-2", "edge-3", "edge-4", "gateway-1", "gateway-2"),
+)
+
+JOINING: Final = "nats-4"  # a server that is added under load
+LATER: Final = {JOINING: "nats-3"}
+
+Step = Callable[["Rehearsal"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is going on."""
+
+    rate: float
+    viewers: int
+    videos: int = 12
+    users: int = 200
+    at_once: int = 256
+
+
+class Rehearsal:
+    """A load on a fleet, and what is done to it meanwhile. Its ledger is left in `folder`."""
+
+    def __init__(self, fleet: Fleet, folder: Path, load: Load, say: Callable[[str], None], seed: int = 1) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.fleet = fleet
+        self.figures: dict[str, Any] = {}
+        self.elections_s: dict[str, float] = {}  # how long a fault kept a shard from taking comments
+        self._folder = folder
+        self._load = load
+        self._say = say
+        self._seed = seed
+        needs = Needs(faults=1, acknowledged=int(10 * load.rate), reconnects=1, followed_to_the_end=load.viewers // 4)
+        shards = int(fleet.hosts["writer-1"].service.environment["LIVECOMMENTS_SHARDS"])
+        self._ledger = Ledger(shards=shards, seed=seed, needs=needs)
+        self._journal = Journal(folder / FAULTS)
+
+    async def go(self, steps: list[Step]) -> None:
+        """Do the steps under load, and write down what came of it. Raises `WorkerError`, `HostError`."""
+        with self._journal:
+            async with contextlib.AsyncExitStack() as stack:
+                viewers = await stack.enter_async_context(self._worker("viewers"))
+                posters = await stack.enter_async_context(self._worker("posters"))
+                historian = await stack.enter_async_context(self._worker("historian"))
+                videos = [f"town-{self._seed:x}-{number}" for number in range(self._load.videos)]
+                await self._begin(viewers, posters, videos)
+                for step in steps:
+                    await asyncio.sleep(BETWEEN_S)
+                    await step(self)
+                await self.fleet.ready()
+                await asyncio.sleep(CALM_S)
+                await self._end(viewers, posters, historian, videos)
+        write_run(self._folder, self._ledger)
+
+    @contextlib.asynccontextmanager
+    async def doing(self, kind: str, target: str) -> AsyncIterator[None]:
+        """Note that something is done to a service for as long as the block lasts."""
+        self._say(f"{kind} {target}")
+        began = time.monotonic_ns()
+        yield
+        self._journal.write({"fault": asdict(Fired(kind, target, began, time.monotonic_ns()))})
+        self._journal.flush()
+
+    @property
+    def acknowledged(self) -> dict[str, int]:
+        """Return how many comments were answered with 201 and with 202."""
+        posted: dict[str, int] = self.figures.get("posted", {})
+        return {status: posted.get(status, 0) for status in ("201", "202")}
+
+    async def _begin(self, viewers: Worker, posters: Worker, videos: list[str]) -> None:
+        load, tokens = self._load, self._tokens()
+        common = {"url": f"http://{SERVICE_NAME}:8080", "folder": str(self._folder), "videos": videos}
+        followers = load.viewers * 3 // 4
+        chance = Random(self._seed)
+        let_in = await viewers.ask(
+            "start",
+            **common,
+            seed=chance.getrandbits(32),
+            followers=followers,
+            passers=load.viewers - followers,
+            stay_s=STAY_S,
+            tokens=[tokens.issue(f"viewer-{index}", TOKEN_TTL_S) for index in range(load.viewers)],
+            within_s=LET_IN_WITHIN_S,
+        )
+        if let_in < load.viewers:
+            self._trouble(f"only {let_in} of {load.viewers} viewers were let in at the beginning")
+        users = [f"user-{index}" for index in range(load.users)]
+        self._ledger.began_ns = time.monotonic_ns()
+        await posters.ask(
+            "start",
+            **common,
+            seed=self._seed,
+            rate=load.rate,
+            at_once=load.at_once,
+            tokens={user: tokens.issue(user, TOKEN_TTL_S) for user in users},
+        )
+
+    async def _end(self, viewers: Worker, posters: Worker, historian: Worker, videos: list[str]) -> None:
+        self._say("reading the whole history back")
+        posted = await posters.ask("stop")
+        self._ledger.ended_ns = time.monotonic_ns()
+        token = self._tokens().issue("historian", TOKEN_TTL_S)
+        ask = {"url": f"http://{SERVICE_NAME}:8080", "token": token}
+        behind = await historian.ask("catch_up", **ask, newest=posted["newest"], within_s=CAUGHT_UP_WITHIN_S)
+        for video, number in behind.items():
+            self._trouble(f"{video}: history did not come to {number} in {CAUGHT_UP_WITHIN_S:.0f} s")
+        newest = await historian.ask("read", **ask, folder=str(self._folder), videos=videos, within_s=READ_WITHIN_S)
+        for viewer in await viewers.ask("settle", newest=newest, within_s=SETTLED_WITHIN_S):
+            self._trouble(f"viewer {viewer} did not come to the end in {SETTLED_WITHIN_S:.0f} s")
+        await viewers.ask("stop")
+
+    def _tokens(self) -> Tokens:
+        return Tokens(Settings(token_secret_file=self.fleet.folder / "volumes" / "secrets-writer" / "token"))
+
+    @contextlib.asynccontextmanager
+    async def _worker(self, name: str) -> AsyncIterator[Worker]:
+        worker = Worker(name, self._heard)
+        await worker.start(f"faults.{name}")
+        try:
+            yield worker
+        finally:
+            await worker.stop()
+
+    def _heard(self, report: Report) -> None:
+        if "trouble" in report:
+            self._trouble(report["trouble"])
+        else:
+            self.figures.update(report)
+
+    def _trouble(self, trouble: str) -> None:
+        self._journal.write({"trouble": trouble})
+        self._say(f"trouble: {trouble}")
+
+
+# What can be done.
+
+
+async def kill_meta_leader(one: Rehearsal) -> None:
+    """Kill the NATS server that leads the cluster's meta group."""
+    target = (await leaders(one.fleet)).meta or "nats-1"
+    await _kill(one, target)
+
+
+async def kill_stream_leader(one: Rehearsal) -> None:
+    """Kill the NATS server that leads a shard."""
+    await _kill(one, await leader_of_shard(one.fleet, 0))
+
+
+async def pause_stream_leader(one: Rehearsal) -> None:
+    """Let the leader of a shard go silent, and go on later as if nothing had been."""
+    target = await leader_of_shard(one.fleet, 1)
+    async with one.doing("stop", target):
+        one.fleet[target].pause()
+        await asyncio.sleep(PAUSED_S)
+        one.fleet[target].resume()
+    await one.fleet.ready()
+
+
+async def cut_stream_leader_off(one: Rehearsal) -> None:
+    """Cut the leader of a shard off from everybody."""
+    await _cut(one, await leader_of_shard(one.fleet, 2))
+
+
+async def cut_stream_leader_one_way(one: Rehearsal) -> None:
+    """Let nothing of what the leader of a shard says come to the other servers, while it hears them."""
+    target = await leader_of_shard(one.fleet, 3)
+    others = [name for name in one.fleet.named("nats") if name != target]
+    async with one.doing("silence", target):
+        one.fleet.network.cut_one_way(target, others)
+        await asyncio.sleep(CUT_S)
+        one.fleet.network.mend_one_way(target, others)
+    await one.fleet.ready()
+
+
+async def lose_gateway(one: Rehearsal) -> None:
+    """Cut one gateway off: clients go on at the other one."""
+    await _cut(one, "gateway-1")
+
+
+async def lose_replica(one: Rehearsal) -> None:
+    """Cut the replica off: history reads the primary."""
+    await _cut(one, "postgres-replica")
+
+
+async def lose_primary(one: Rehearsal) -> None:
+    """Cut the primary off: posts are answered with 202, and history reads the replica."""
+    before = one.acknowledged
+    async with one.doing("cut", "postgres"):
+        one.fleet.network.cut("postgres")
+        await asyncio.sleep(PRIMARY_LOST_S)
+        after = one.acknowledged
+        one.fleet.network.mend("postgres")
+    if after["202"] - before["202"] < after["201"] - before["201"]:
+        one._trouble(f"while the primary was lost posts were not answered with 202: {before} {after}")  # noqa: SLF001
+    await one.fleet.ready()
+
+
+async def lose_edge(one: Rehearsal) -> None:
+    """Kill an edge: its viewers go on at others."""
+    await _kill(one, "edge-1")
+
+
+async def lose_archiver(one: Rehearsal) -> None:
+    """Cut an archiver off: the other one takes its shards over."""
+    await _cut(one, "archiver-1")
+
+
+def restart(name: str) -> Step:
+    """Return the step that stops a service as it wants to be stopped, and starts it again."""
+
+    async def step(one: Rehearsal) -> None:
+        async with one.doing("restart", name):
+            await one.fleet.restart(name)
+
+    return step
+
+
+async def _kill(one: Rehearsal, target: str) -> None:
+    async with one.doing("kill", target):
+        host = one.fleet[target]
+        starts = host.starts
+        host.kill()
+        await host.until(lambda it: it.starts > starts and it.ready, "back", 60.0)
+
+
+async def _cut(one: Rehearsal, target: str) -> None:
+    async with one.doing("cut", target):
+        one.fleet.network.cut(target)
+        await asyncio.sleep(CUT_S)
+        one.fleet.network.mend(target)
+    await one.fleet.ready()
+
+
+async def add_nats_server(one: Rehearsal) -> None:
+    """Add a server, and let `livecomments streams` move copies of streams onto it."""
+    async with one.doing("add", JOINING):
+        await one.fleet.join(JOINING)
+        await one.fleet.run_again("streams")
+    held = await copies(one.fleet)
+    if max(held.values()) - min(held.get(name, 0) for name in one.fleet.named("nats")) > 1:
+        one._trouble(f"streams are not spread: {held}")  # noqa: SLF001
+
+
+EVERY_FAULT: Final[tuple[Step, ...]] = (
+    *(kill_meta_leader, kill_stream_leader, pause_stream_leader, cut_stream_leader_off, cut_stream_leader_one_way),
+    *(lose_gateway, lose_edge, lose_archiver, lose_replica, lose_primary, add_nats_server),
+)
+ROLLING_RESTART: Final[tuple[Step, ...]] = tuple(restart(name) for name in ROLLING)
