@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-cluster rehearsal test-web-long check format bench-latency bench-fanout bench-write faults lock clean
+.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench-latency bench-fanout bench-write faults lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ format: ## let ruff put the code into shape
 	@requirements/set-up dev
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+profile: ## where a part of the cluster that runs here spends its time, as a flame graph (ARGS="edge", "writer --native")
+	@requirements/set-up dev && exec .venv/bin/python -m bench.profile $(ARGS)
 
 bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
 	@requirements/set-up run && exec .venv/bin/python -m bench.latency $(ARGS)

@@ -5,6 +5,7 @@
 | `ledger.py` | what viewers were owed, and what they got |
 | `own_cluster.py` | a cluster of its own for a measurement or a test |
 | `latency.py` | `make bench-latency`: POST and POST-to-viewer latencies |
+| `profile.py` | `make profile`: a flame graph of a part under load |
 | `plan.py` | what a measurement does: who posts what when, and who watches |
 | `poster.py` | the process that posts |
 | `viewers.py` | the process that watches |

@@ -31,6 +31,7 @@ from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
 from runtime.tokens import Identity, Tokens, UnknownKeyError
+from runtime.tracing import make_tracer
 from wire import sse
 from wire.problem import Refused
 from wire.video import check_video
@@ -62,6 +63,7 @@ class Edge:
         self._tasks: list[asyncio.Task[None]] = []
         self._connections: list[Client] = []
         self._probe: Probe | None = None
+        self._tracer = make_tracer(settings, self.name)
         _add_routes(self.app, self)
 
     async def start(self) -> None:
@@ -79,7 +81,7 @@ class Edge:
         await shortage.start()
         moderation = self.moderation = Moderation(replaying, settings.shards)
         await moderation.start()
-        self.channels = Channels(live, replays, settings, shortage, moderation)
+        self.channels = Channels(live, replays, settings, shortage, moderation, self._tracer)
         await EdgeAudit(replaying, self.channels.open, may_lack=moderation.may_lack).start()
         audience = Audience(self.channels, live)
         self.snapshots = Snapshots(self.channels, replays, moderation, settings.shards, audience.count_of)
@@ -105,6 +107,8 @@ class Edge:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tracer is not None:
+            self._tracer.flush()
         for connection in self._connections:
             await close(connection)
 

@@ -21,6 +21,7 @@ from edge.metrics import (
 from edge.pacer import Pacer
 from edge.ring import Ring
 from edge.ring_memory import RingMemory
+from edge.traced import Traced
 from edge.viewer import Viewer
 from runtime.metrics import DELIVERED
 from runtime.tokens import Identity
@@ -82,6 +83,7 @@ class Channel:
         self._shown = self._hidden = 0  # comments since the viewers were last told
         self.cared_for: CaredFor | None = None  # kept while it may take in the sample alone (see `sampled_intake.py`)
         self._left_out: LeftOut | None = None  # what the ring does not hold, if anything ever was
+        self.traced = Traced()
 
     def begin(self, floor: int) -> None:
         """Say above which number the ring holds everything; before the first message."""
@@ -229,6 +231,8 @@ class Channel:
                 WRITES.inc(piece.written)
                 WRITTEN_BYTES.inc(len(piece.data) * piece.written)
                 piece.written = 0
+        if self.traced:
+            self.traced.slice_written(end)
         writing.place += SLICE
         writing.cost_s += time.perf_counter() - began_s
         if writing.place < len(writing.viewers):
@@ -248,6 +252,8 @@ class Channel:
             STORED_TO_WRITTEN.observe(max(0.0, time.time() - writing.oldest_ms / 1000))
         self._rest_until = now + self._pacer.wrote(now, writing.cost_s)
         self._round = None
+        if self.traced:
+            self.traced.round_written(writing.first_end, len(writing.viewers))
         if self.ring.end > writing.first_end or self._notices:
             self._write_soon()
         else:

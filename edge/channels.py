@@ -17,6 +17,7 @@ from edge.replays import Replays
 from edge.ring_memory import RingMemory
 from edge.shortage import Shortage
 from runtime.settings import Settings
+from runtime.tracing import Tracer
 from wire.sampling import Sampler
 from wire.video import shard_of
 
@@ -37,7 +38,13 @@ class Channels:
     """The videos of this edge."""
 
     def __init__(
-        self, connection: Client, replays: Replays, settings: Settings, shortage: Shortage, moderation: Moderation
+        self,
+        connection: Client,
+        replays: Replays,
+        settings: Settings,
+        shortage: Shortage,
+        moderation: Moderation,
+        tracer: Tracer | None = None,
     ) -> None:
         self.open: dict[str, OpenVideo] = {}
         self._connection = connection
@@ -50,6 +57,7 @@ class Channels:
         self._readable_rate = settings.readable_rate
         self._pacer = Pacer()
         self._memory = RingMemory()
+        self._tracer = tracer
         self._loop = asyncio.get_running_loop()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -62,7 +70,13 @@ class Channels:
             channel = Channel(shard_of(video, self._shards), video, self._pacer, self._memory)
             found_short = partial(self._shortage.found, channel.shard)
             feed = Feed(
-                channel, self._connection, self._replays, self.sampler(), found_short, moderation=self._moderation
+                channel,
+                self._connection,
+                self._replays,
+                self.sampler(),
+                found_short,
+                moderation=self._moderation,
+                tracer=self._tracer,
             )
             held = self.open[video] = OpenVideo(channel, feed)
             VIDEOS.set(len(self.open))

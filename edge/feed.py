@@ -24,13 +24,16 @@ from edge.moderation import Moderation
 from edge.preceding import count_newest
 from edge.replays import Message, Replays
 from edge.sampled_intake import SampledIntake
-from runtime.jetstream import stored_message
+from runtime.jetstream import Stored, stored_message
 from runtime.logs import get_logger
 from runtime.metrics import PUBLISHED
+from runtime.tracing import Tracer
 from wire import headers, sse, subjects
 from wire.comment import ordinary_author
+from wire.comment import posted_ns as nanoseconds
 from wire.sample import HOT, Bundle
 from wire.sampling import Sampler
+from wire.trace import TRACEPARENT
 
 # Copies kept while a gap below them is filled; above that they are read again instead. Less than a ring holds.
 MAX_WAITING: Final = 1_000
@@ -56,6 +59,7 @@ class Feed:
         sampler: Sampler | None,
         found_short: Callable[[int, int], None] = lambda _, __: None,
         moderation: Moderation | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """`found_short` is told of a newest number, and of one that was given again though it is not above it."""
         self.channel = channel
@@ -70,6 +74,7 @@ class Feed:
         self._sampled = SampledIntake(self, connection, replays, sampler) if sampler is not None else None
         self._found_short = found_short
         self._moderation = moderation
+        self._tracer = tracer
         self._newest_ms = 0
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -192,7 +197,19 @@ class Feed:
         self.heard_at = now
         self.was_asked_for = False
         message = Message(stored.number, stored.kind, stored.posted_ms, stored.payload)
+        if self._tracer is not None:
+            self._follow(self._tracer, stored, previous)
         self._take(message, previous, vouched=vouched)
+
+    def _follow(self, tracer: Tracer, stored: Stored, previous: int) -> None:
+        """Trace a copy that comes in its turn; it goes to the end of the ring next."""
+        is_next = self._task is None and judge(self.newest, stored.number, previous) is Verdict.APPEND
+        if is_next and self.channel.viewers:
+            span = tracer.followed(stored.headers.get(TRACEPARENT), "fan-out")
+            if span is not None:
+                span.attributes.update(number=str(stored.number), video=self.channel.video)
+                span.reached("stored", nanoseconds(stored.headers[headers.TIMESTAMP]))
+                self.channel.traced.add(self.channel.ring.end, span)
 
     def _take(self, message: Message, previous: int, *, vouched: bool = False) -> None:
         if self._task is not None:

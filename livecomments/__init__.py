@@ -15,4 +15,5 @@
 | `authors.py` | the authors of a chat log, each with a token |
 | `replay.py` | a chat log, posted at its own pace |
 | `latencies.py` | latencies that were measured, and their percentiles |
+| `traces.py` | traces that the parts have written, and what they say together |
 """

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "token": ("token:token", "Print a token, and nothing else."),
     "watch": ("watch:watch", "Show a video's comments as they come, until Ctrl-C."),
     "replay": ("replay:replay", "Post a chat log to a video, as its authors and at its pace."),
+    "trace": ("trace:trace", "Say where the time of a comment goes: milestones, from POST to viewer."),
     "settings": ("settings:settings", "List every setting: its name, its value now, its default, and what it does."),
     "secrets": (
         "secrets:secrets",

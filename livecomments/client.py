@@ -103,7 +103,7 @@ class Client:
     ) -> None:
         await self._session.close()
 
-    async def post(self, video: str, message: str, token: str, key: str) -> Answer:
+    async def post(self, video: str, message: str, token: str, key: str, traceparent: str | None = None) -> Answer:
         """Post a comment, repeating it with the same key until it is known what became of it.
 
         Raises `UnreachableError` when that is not known within `PATIENCE_S`.
@@ -111,6 +111,8 @@ class Client:
         backoff = Backoff()
         body = orjson.dumps({"message": message})
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": key}
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         give_up = time.monotonic() + PATIENCE_S
         repeats = waits = 0
         while True:

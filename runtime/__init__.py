@@ -20,6 +20,7 @@
 | `audit_metrics.py` | the loss audit, as metrics |
 | `metrics.py` | a comment's milestones, counted |
 | `browsers.py` | what browsers are told besides the answer: CORS, HSTS |
+| `tracing.py` | when a comment reached which milestone, as OpenTelemetry spans in a file |
 | `exchange.py` | a request and its answer, of whichever framework |
 | `hot_route.py` | routes that are asked so often that Quart's way to them costs too much |
 | `http.py` | HTTP: how large a request's head may be, and how long it may take |

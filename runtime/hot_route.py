@@ -48,7 +48,7 @@ _READ: Final = {
     name.encode(): name
     for name in (
         "authorization", "content-length", "content-type", "cookie", "idempotency-key", "if-none-match", "origin",
-        "sec-fetch-site", "transfer-encoding",
+        "sec-fetch-site", "traceparent", "transfer-encoding",
     )
 }  # fmt: skip
 

@@ -16,6 +16,7 @@
 | `blocked_words.py` | whether a text holds a word that is blocked |
 | `sse.py` | the event stream: writing it and reading it |
 | `audit.py` | the loss audit: what was acknowledged, and a digest of it |
+| `trace.py` | the context of a trace, as it travels with a comment |
 | `sampling.py` | which comments are shown when more come than anybody can read |
 | `sample.py` | the sample of a hot video, as a writer publishes it |
 | `page.py` | a page of history: what may be asked for |

@@ -114,6 +114,13 @@ def event_author(event: bytes) -> str | None:
     return author if isinstance(author, str) else None
 
 
+def posted_ns(stamp: str) -> int:
+    """Return a `Nats-Time-Stamp` in nanoseconds since 1970, as exact as it says."""
+    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
+    whole = datetime.fromisoformat(seconds).replace(tzinfo=UTC)
+    return int(whole.timestamp()) * 1_000_000_000 + int((fraction + "0" * 9)[:9])
+
+
 def posted_ms(stamp: str) -> int:
     """Return a `Nats-Time-Stamp` (RFC 3339, up to nanoseconds, UTC) in whole milliseconds since 1970, rounded down."""
     seconds, _, fraction = stamp.removesuffix("Z").partition(".")

@@ -20,6 +20,7 @@ from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
 from runtime.tokens import Tokens
+from runtime.tracing import make_tracer
 from runtime.video_states import VideoStates
 from wire.mark import Claim
 from wire.problem import Refused
@@ -58,6 +59,7 @@ class Writer:
         self._states: VideoStates | None = None
         self._posting: Posting | None = None
         self._moderating: Moderating | None = None
+        self._tracer = make_tracer(settings, NAME)
         self._add_routes()
 
     async def start(self) -> None:
@@ -68,7 +70,7 @@ class Writer:
         states = self._states = VideoStates(connection, settings.shards)
         await states.start()
         rules = HouseRules(states, self._classifier, settings.hold_s)
-        self._posting = Posting(self._credentials, self._limits, rules, self.batchers)
+        self._posting = Posting(self._credentials, self._limits, rules, self.batchers, self._tracer)
         self._moderating = Moderating(self._credentials, states, connection, self.batchers)
         watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
         await watch.start(connection)
@@ -105,6 +107,8 @@ class Writer:
                 await task
         if self._classifier is not None:
             await self._classifier.close()
+        if self._tracer is not None:
+            self._tracer.flush()
         if self._connection is not None:
             await jetstream.close(self._connection)
 

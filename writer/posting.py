@@ -13,10 +13,12 @@ from runtime.credentials import Credentials
 from runtime.exchange import Asked
 from runtime.jetstream import Outgoing
 from runtime.metrics import ACCEPTED
+from runtime.tracing import Span, Tracer
 from wire import headers, subjects
 from wire.comment import encode_payload
 from wire.message import check_key, parse_body
 from wire.problem import Refused
+from wire.trace import TRACEPARENT
 from wire.video import check_video, shard_of
 from writer.batcher import Batcher
 from writer.entry import NotKept, Outcome
@@ -44,12 +46,18 @@ class Posting:
     """Takes POSTs of comments. One batcher for each shard."""
 
     def __init__(
-        self, credentials: Credentials, limits: Limits, rules: HouseRules, batchers: Sequence[Batcher]
+        self,
+        credentials: Credentials,
+        limits: Limits,
+        rules: HouseRules,
+        batchers: Sequence[Batcher],
+        tracer: Tracer | None = None,
     ) -> None:
         self._credentials = credentials
         self._limits = limits
         self._rules = rules
         self._batchers = batchers
+        self._tracer = tracer
 
     async def post(self, asked: Asked) -> Posted:
         """Return once the comment is stored. A client that leaves meanwhile changes nothing about that.
@@ -57,6 +65,7 @@ class Posting:
         Raises `Refused`, for the first thing wrong in the order in which it is looked at here.
         """
         came_ns = time.monotonic_ns()
+        span = None if self._tracer is None else self._tracer.chosen(asked.headers.get(TRACEPARENT))
         self._limits.take_address(asked.address, came_ns)
         video = check_video(asked.video)
         speaker = self._credentials.speaker("POST", asked.headers, asked.cookies, video)
@@ -85,9 +94,12 @@ class Posting:
         ACCEPTED.inc()
         role = speaker.role_on(video)
         payload = encode_payload(speaker.user_id, text, speaker.name, role if role != "viewer" else None)
-        message = Outgoing(subjects.comments(shard, video), payload, message_id)
+        further = () if span is None else ((TRACEPARENT, span.context.traceparent()),)
+        message = Outgoing(subjects.comments(shard, video), payload, message_id, further=further)
+        if span is not None:
+            span.reached("checked")
         try:
-            return await _answer(batcher.take(message, keyed=key is not None), came_ns)
+            return await _answer(batcher.take(message, keyed=key is not None), came_ns, span)
         except Refused:
             self._limits.not_stored(video, speaker.user_id, text, message_id)
             self._rules.not_stored(video, speaker.user_id)
@@ -100,11 +112,17 @@ def check_json_type(content_type: str | None) -> None:
         raise Refused("not_json_type")
 
 
-async def _answer(outcome: asyncio.Future[Outcome], came_ns: int) -> Posted:
+async def _answer(outcome: asyncio.Future[Outcome], came_ns: int, span: Span | None = None) -> Posted:
     # Others may wait for the same futures, and the comment goes its way without any of them.
     kept = await unharmed(outcome)
     if isinstance(kept, NotKept):
         raise Refused(kept.code)
+    if span is not None:
+        span.reached("acknowledged")
     posted = Posted(kept.number, await unharmed(kept.archived))
+    if span is not None:
+        span.attributes["number"] = str(posted.number)
+        span.reached("archived" if posted.archived else "answered unarchived")
+        span.end()
     (ANSWER_201_S if posted.archived else ANSWER_202_S).observe((time.monotonic_ns() - came_ns) / 1e9)
     return posted
