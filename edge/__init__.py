@@ -16,6 +16,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `ring.py` | the newest comments of a video, in memory |
 | `ring_memory.py` | what all rings hold together, bounded |
 | `channel.py` | one video: its ring, its viewers, and the writing to all of them |
+| `packing.py` | blocks of a gzip stream that all viewers share |
 | `traced.py` | comments that are traced, until they were written to the last viewer |
 | `pacer.py` | how long a channel rests between two writes |
 | `viewer.py` | one viewer: a position in the ring, and somewhere to write to |

@@ -14,9 +14,10 @@ from edge.admission import Admission
 from edge.audience import Audience
 from edge.audit import EdgeAudit
 from edge.channels import Channels
-from edge.handover import EXTENSION, HandedOverViewer, HandOver, HandoverProtocol
+from edge.handover import EXTENSION, HandedOverViewer, HandOver, HandoverProtocol, PackedViewer
 from edge.joining import Joining, Position
 from edge.moderation import Moderation
+from edge.packing import accepts_gzip
 from edge.probe import Probe
 from edge.replays import Replays
 from edge.shortage import Shortage
@@ -129,6 +130,11 @@ class Edge:
             return find()
 
     @property
+    def packs(self) -> bool:
+        """Whether streams are compressed for viewers who accept it."""
+        return self._settings.compress
+
+    @property
     def public_read(self) -> bool:
         """Whether reading needs no token."""
         return self._settings.public_read
@@ -168,7 +174,8 @@ def _add_routes(app: Quart, edge: Edge) -> None:
             return _stream_response(b"")
         hand_over = cast("HandOver | None", (request.scope.get("extensions") or {}).get(EXTENSION))
         if hand_over is not None:
-            slim = HandedOverViewer(identity, address)
+            is_packed = edge.packs and accepts_gzip(request.headers.get("Accept-Encoding"))
+            slim = (PackedViewer if is_packed else HandedOverViewer)(identity, address)
             origin = request.headers.get("Origin")
             fields = edge.browser_rules.fields(request.method, origin.encode("latin-1", "replace") if origin else None)
             if hand_over(slim, fields):

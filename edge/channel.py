@@ -19,6 +19,7 @@ from edge.metrics import (
     WRITTEN_BYTES,
 )
 from edge.pacer import Pacer
+from edge.packing import packed
 from edge.ring import Ring
 from edge.ring_memory import RingMemory
 from edge.traced import Traced
@@ -41,6 +42,8 @@ class _Piece:
     comments: int  # in `data`
     hidden_authors: set[str]  # of what was left out: who cares for one of them gets more than that
     written: int = 0  # to how many, and not yet counted
+    packed: bytes = b""  # `data` for those who take it so; made for the first of them
+    written_packed: int = 0
 
 
 @dataclass(slots=True)
@@ -222,15 +225,21 @@ class Channel:
                     viewer.send(writing.notices)
                 continue
             viewer.index, viewer.reached = piece.end, piece.reached
-            if piece.data:
+            if not piece.data:
+                continue
+            if viewer.takes_packed:
+                piece.packed = piece.packed or packed(piece.data)
+                viewer.send_packed(piece.packed)
+                piece.written_packed += 1
+            else:
                 viewer.send(piece.data)
                 piece.written += 1
         for piece in pieces.values():
-            if piece.written:
-                DELIVERED.inc(piece.comments * piece.written)
-                WRITES.inc(piece.written)
-                WRITTEN_BYTES.inc(len(piece.data) * piece.written)
-                piece.written = 0
+            if times := piece.written + piece.written_packed:
+                DELIVERED.inc(piece.comments * times)
+                WRITES.inc(times)
+                WRITTEN_BYTES.inc(len(piece.data) * piece.written + len(piece.packed) * piece.written_packed)
+                piece.written = piece.written_packed = 0
         if self.traced:
             self.traced.slice_written(end)
         writing.place += SLICE

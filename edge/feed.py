@@ -198,13 +198,15 @@ class Feed:
         self.was_asked_for = False
         message = Message(stored.number, stored.kind, stored.posted_ms, stored.payload)
         if self._tracer is not None:
-            self._follow(self._tracer, stored, previous)
+            self._follow(self._tracer, stored, previous, vouched=vouched)
         self._take(message, previous, vouched=vouched)
 
-    def _follow(self, tracer: Tracer, stored: Stored, previous: int) -> None:
+    def _follow(self, tracer: Tracer, stored: Stored, previous: int, *, vouched: bool) -> None:
         """Trace a copy that comes in its turn; it goes to the end of the ring next."""
-        is_next = self._task is None and judge(self.newest, stored.number, previous) is Verdict.APPEND
-        if is_next and self.channel.viewers:
+        if self._task is not None:
+            return
+        verdict = judge(self.newest, stored.number, previous, vouched=vouched)
+        if verdict is Verdict.APPEND and self.channel.viewers:
             span = tracer.followed(stored.headers.get(TRACEPARENT), "fan-out")
             if span is not None:
                 span.attributes.update(number=str(stored.number), video=self.channel.video)

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+from edge import packing
 from edge.viewer import HIGH_WATER_BYTES, LOW_WATER_BYTES, SEND_BUFFER_BYTES, Viewer
 from runtime.exchange import SECURITY_FIELDS, Field
 from runtime.http import HttpProtocol
@@ -58,12 +59,15 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
 
+    head = HEAD  # what is answered, but for the fields of this request
+    opening = b""  # what the body begins with
+
     def take_over(self, transport: asyncio.Transport, fields: Sequence[Field]) -> None:
-        """Make the transport this viewer's own, and answer its request with these header fields besides `HEAD`."""
+        """Make the transport this viewer's own, and answer its request with these header fields besides `head`."""
         self._transport = transport
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES, low=LOW_WATER_BYTES)
         transport.set_protocol(self)
-        transport.write(HEAD + b"".join(b"%b: %b\r\n" % field for field in fields) + b"\r\n")
+        transport.write(self.head + b"".join(b"%b: %b\r\n" % field for field in fields) + b"\r\n" + self.opening)
 
     def send(self, data: bytes) -> None:
         """Write bytes to the viewer's socket."""
@@ -96,6 +100,24 @@ class HandedOverViewer(Viewer, asyncio.Protocol):
         """The connection has ended (called by the transport)."""
         self._transport = None
         self.gone()
+
+
+class PackedViewer(HandedOverViewer):
+    """A viewer that accepts gzip: what all viewers share is written to it compressed, once for all of them."""
+
+    __slots__ = ()
+
+    head = HEAD + b"content-encoding: gzip\r\nvary: accept-encoding\r\n"
+    opening = packing.STREAM_HEAD
+    takes_packed = True
+
+    def send(self, data: bytes) -> None:
+        """Write bytes that are this viewer's alone."""
+        super().send(packing.stored(data))
+
+    def send_packed(self, blocks: bytes) -> None:
+        """Write blocks that are shared."""
+        super().send(blocks)
 
 
 class _WithoutSocket:

@@ -45,6 +45,8 @@ class Viewer:
         "reached",
     )
 
+    takes_packed = False  # whether `send_packed` may be called
+
     def __init__(self, identity: Identity | None, address: str) -> None:
         self.identity = identity  # None where reading is public
         self.address = address
@@ -68,6 +70,10 @@ class Viewer:
 
     def send(self, data: bytes) -> None:
         """Write bytes to the viewer. Does nothing once it is gone."""
+        raise NotImplementedError
+
+    def send_packed(self, blocks: bytes) -> None:
+        """Write bytes that are packed (see `packing.py`), to a viewer that takes them."""
         raise NotImplementedError
 
     def end(self) -> None:

@@ -145,6 +145,7 @@ class Settings(BaseSettings):
 
     # Streams.
     heartbeat_s: float = Field(15, gt=0, description="a quiet stream is written a comment line this often")
+    compress: bool = Field(False, description="streams are compressed, once for all viewers who accept gzip")
     linger_s: float = Field(10, ge=0, description="how long an edge keeps a video after its last viewer")
 
     # The store.
