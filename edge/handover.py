@@ -113,7 +113,8 @@ class PackedViewer(HandedOverViewer):
 
     def send(self, data: bytes) -> None:
         """Write bytes that are this viewer's alone."""
-        super().send(packing.stored(data))
+        if data:
+            super().send(packing.stored(data))
 
     def send_packed(self, blocks: bytes) -> None:
         """Write blocks that are shared."""
