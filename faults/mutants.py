@@ -226,8 +226,8 @@ MUTANTS: Final = (
         (
             Patch(
                 "edge/feed.py",
-                "        PUBLISHED.inc()\n",
-                "        if stored.number % 3:\n            return\n        PUBLISHED.inc()\n",
+                "        PUBLISHED.inc()\n        now =",
+                "        if stored.number % 3:\n            return\n        PUBLISHED.inc()\n        now =",
             ),
             Patch("edge/probe.py", "await self._ask(", "await asyncio.sleep(0) if self else await self._ask("),
         ),

@@ -121,6 +121,7 @@ class Run:
             followers=trial.followers,
             passers=trial.passers,
             stay_s=trial.stay_s,
+            longest_away_s=trial.longest_away_s,
             tokens=[tokens.issue(f"viewer-{index}", TOKEN_TTL_S) for index in range(count)],
             within_s=LET_IN_WITHIN_S,
         )

@@ -33,6 +33,7 @@ class Trial:
     clocks: bool = False
     disks: bool = False
     stay_s: float = 15.0  # on the average, before a viewer leaves as it likes
+    longest_away_s: float = 30.0  # … and comes back
     calm_s: float = 12.0  # after the last fault, with the load going on
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)  # of writer, archiver, history and edges
@@ -66,6 +67,7 @@ def mutant_trial(seed: int, settings: Mapping[str, Any], environment: Mapping[st
         followers=18,
         passers=6,
         stay_s=3.0,
+        longest_away_s=6.0,
         calm_s=5.0,
         settings=settings,
         environment=environment,
@@ -94,6 +96,7 @@ def long_trial(seed: int, minutes: float, rate: float, viewers: int) -> Trial:
         at_once=AT_ONCE,
         followers=viewers * 3 // 4,
         passers=viewers // 4,
+        longest_away_s=200.0,  # longer than the stream keeps what is archived
         clocks=True,
         disks=True,
     )

@@ -28,7 +28,8 @@ from runtime.settings import PREFIX, Settings
 from runtime.tokens import Tokens
 
 STREAM_BYTES: Final = 128 * 1024 * 1024
-KEEP_S: Final = 20  # so that longer absences are replayed out of history
+# So that longer absences are replayed out of history; posters are done with a comment sooner than that (`posters.py`).
+KEEP_S: Final = 100
 SETTINGS: Final[Mapping[str, Any]] = {
     # A load comes from few addresses, and its viewers are owed every comment.
     "readable_rate": 0,
@@ -39,6 +40,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "streams_per_user": 0,
     "stream_bytes": STREAM_BYTES,
     "keep_s": KEEP_S,
+    "key_life_s": KEEP_S,
 }
 GATEWAY: Final = "gateway"
 NATS: Final = "nats"

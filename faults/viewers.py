@@ -26,8 +26,7 @@ SILENCE_S: Final = 45.0  # three heartbeats
 CONNECT_TIMEOUT_S: Final = 5.0
 PAGE_TIMEOUT_S: Final = 10.0
 SHORT_ABSENCE_S: Final = (0.0, 2.0)
-LONG_ABSENCE: Final = (0.4, 2.0)  # times the time that it stays: the stream may have been trimmed meanwhile
-LONG_ABSENCE_SHARE: Final = 0.15
+LONG_ABSENCE_SHARE: Final = 0.06  # of absences: the stream may have been trimmed meanwhile
 PASSING_S: Final = (3.0, 30.0)
 FROM_THE_BEGINNING_SHARE: Final = 0.5  # of the followers; the others begin without a position
 RETRY_S: Final = (0.5, 1.5)  # where the stream has not said otherwise
@@ -51,11 +50,13 @@ class Watching:
         followers: int,
         passers: int,
         stay_s: float,
+        longest_away_s: float,
         videos: list[str],
         tokens: list[str],
     ) -> None:
         self.url = url
         self.stay_s = stay_s
+        self.longest_away_s = longest_away_s
         self.chance = Random(seed)
         self.journal = Journal(Path(folder) / VIEWERS)
         self.counts: Counter[str] = Counter()
@@ -184,7 +185,11 @@ class Viewer:
         watching, chance = self._watching, self._watching.chance
         if left:
             long = chance.random() < LONG_ABSENCE_SHARE
-            wait_s = watching.stay_s * chance.uniform(*LONG_ABSENCE) if long else chance.uniform(*SHORT_ABSENCE_S)
+            wait_s = (
+                chance.uniform(SHORT_ABSENCE_S[1], watching.longest_away_s)
+                if long
+                else chance.uniform(*SHORT_ABSENCE_S)
+            )
         elif self._retry_s is not None:
             wait_s = min(self._retry_s, LONGEST_RETRY_S)
         else:

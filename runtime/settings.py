@@ -151,7 +151,8 @@ class Settings(BaseSettings):
     # The store.
     archive_wait_ms: int = Field(250, ge=0, description="how long a POST waits for Postgres before it answers 202")
     hold_s: float = Field(10, gt=0, description="how long a comment is held while JetStream is away, before 503")
-    keep_s: int = Field(3600, ge=1, description="how long JetStream keeps what is already in Postgres")
+    key_life_s: int = Field(600, ge=1, description="how long an Idempotency-Key is known")
+    keep_s: int = Field(3600, ge=1, description="how long JetStream keeps what is archived; not below KEY_LIFE_S")
     retention_s: Limit = Field(0, description="how long Postgres keeps comments at least; 0: for ever")
     stream_bytes: int = Field(1024**3, ge=1024**2, description="bytes that one shard's stream may hold")
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream")

@@ -24,7 +24,6 @@ from wire import subjects
 if TYPE_CHECKING:
     import asyncpg  # for its types alone: edges, which have no database, need not load it
 
-DUPLICATE_WINDOW_S: Final = 600  # how long an Idempotency-Key lives
 MAX_MESSAGE_BYTES: Final = 32 * 1024  # a comment has at most 8 KiB of body; names and headers come on top
 SET_ASIDE_BYTES: Final = 64 * 1024 * 1024
 MODERATION_BYTES: Final = 64 * 1024 * 1024
@@ -169,7 +168,7 @@ def _shard_stream(settings: Settings, shard: int, first_seq: int) -> dict[str, A
         "max_msg_size": MAX_MESSAGE_BYTES,
         "max_consumers": -1,
         "num_replicas": settings.replicas,
-        "duplicate_window": DUPLICATE_WINDOW_S * _S_TO_NS,
+        "duplicate_window": settings.key_life_s * _S_TO_NS,
         "allow_direct": True,
         "allow_atomic": True,
         "republish": {"src": subjects.comments(shard, "*"), "dest": subjects.live(shard, "{{wildcard(1)}}")},
@@ -188,7 +187,7 @@ def _set_aside_stream(settings: Settings) -> dict[str, Any]:
         "discard": "old",
         "max_bytes": SET_ASIDE_BYTES,
         "num_replicas": settings.replicas,
-        "duplicate_window": DUPLICATE_WINDOW_S * _S_TO_NS,
+        "duplicate_window": settings.key_life_s * _S_TO_NS,
         "metadata": {SHARDS_KEY: str(settings.shards)},
     }
 
@@ -205,7 +204,7 @@ def _moderation_stream(settings: Settings) -> dict[str, Any]:
         "max_msgs_per_subject": 1,  # the newest state is the state
         "max_msg_size": MAX_STATE_MESSAGE_BYTES,
         "num_replicas": settings.replicas,
-        "duplicate_window": DUPLICATE_WINDOW_S * _S_TO_NS,
+        "duplicate_window": settings.key_life_s * _S_TO_NS,
         "allow_direct": True,
         "allow_msg_ttl": True,  # a revocation ends with the last token that it could be about
         "republish": {"src": subjects.MODERATION, "dest": subjects.MODERATED},

@@ -76,7 +76,11 @@ class Writer:
         await watch.start(connection)
         marks = Marks(connection, settings.shards, self._found_short)
         await marks.start()
-        publisher, known, log = Publisher(connection), KnownKeys(), AuditLog(connection, settings.shards)
+        publisher, known, log = (
+            Publisher(connection),
+            KnownKeys(settings.key_life_s),
+            AuditLog(connection, settings.shards),
+        )
         hot = HotVideos(connection, settings.readable_rate)
 
         def acknowledged(shard: int, video: str, number: int, payload: bytes | None) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from runtime.streams import DUPLICATE_WINDOW_S
-
 MAX_KNOWN_KEYS: Final = 100_000  # of one writer; about 30 MB
 
 
@@ -16,7 +14,7 @@ class KnownKeys:
     One that has been forgotten here is still known to JetStream: this only saves the way there.
     """
 
-    def __init__(self, max_keys: int = MAX_KNOWN_KEYS, window_s: float = DUPLICATE_WINDOW_S) -> None:
+    def __init__(self, window_s: float, max_keys: int = MAX_KNOWN_KEYS) -> None:
         self._max_keys = max_keys
         self._window_s = window_s
         self._numbers: OrderedDict[str, tuple[int, float]] = OrderedDict()  # oldest first: all live equally long

@@ -1,7 +1,8 @@
 """Takes off a shard's stream what is in Postgres and old enough.
 
 A stream has no limit in age: what is not in Postgres must never go. And it keeps `LIVECOMMENTS_KEEP_S` of what is, so
-that a Postgres that falls back by less than that (a restore, a failover to a lagging replica) is caught up from it.
+that a Postgres that falls back by less than that (a restore, a failover to a lagging replica) is caught up from it; and
+at least as much as there are keys that may still be repeated.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Trimmer:
     def __init__(self, connection: Client, reader: Reader, settings: Settings, shard: int) -> None:
         self._connection = connection
         self._reader = reader
-        self._keep_s = settings.keep_s
+        # nats-server, started again, knows those keys whose messages it holds: none goes before its key is over.
+        self._keep_s = max(settings.keep_s, settings.key_life_s)
         self._stream_bytes = settings.stream_bytes
         self._shard = shard
         self._next = 0.0

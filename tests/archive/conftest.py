@@ -142,7 +142,11 @@ async def world(
     nats = NatsServer(tmp_path)
     nats.start()
     settings = Settings(
-        shards=SHARDS, nats_url=nats.url, token_secret_file=token_secret_file, **database.settings("archiver")
+        shards=SHARDS,
+        key_life_s=1,
+        nats_url=nats.url,
+        token_secret_file=token_secret_file,
+        **database.settings("archiver"),
     )
     connection = await jetstream.connect(settings, "test")
     owner = await asyncpg.connect(database.dsn)

@@ -6,9 +6,12 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.jetstream import StreamState
-from tests.archive.conftest import SHARD, World, until
+from runtime.jetstream import Outgoing, StreamState
+from runtime.streams import provision
+from tests.archive.conftest import SHARD, VIDEO, World, until
+from wire import subjects
 from wire.comment import encode_payload
+from wire.headers import message_id
 from writer import trimming
 from writer.trimming import Trimmer, give_up_from
 
@@ -54,6 +57,28 @@ async def test_what_is_archived_and_old_goes_also_while_postgres_is_behind(world
     assert await trimmer(world, keep_s=1).trim(old[1]) == old[1]
     held, _ = await world.reader.after(SHARD, "*", 0, 10)
     assert [message.number for message in held] == [*old[1:], *young]
+
+
+async def test_what_came_with_a_key_that_may_still_be_repeated_stays_so_that_it_is_known_after_a_restart(
+    world: World,
+) -> None:
+    settings = world.settings.model_copy(update={"key_life_s": 600})
+    await provision(world.connection, world.owner, settings, lambda _: None)
+    subject, payload = subjects.comments(SHARD, VIDEO), encode_payload("ann", "text")
+    posted = Outgoing(subject, payload, message_id(VIDEO, "ann", "key"))
+    number = (await world.publisher.one(posted)).number
+    later = await world.say("later")
+    await old_enough(later[-1], world, keep_s=1)
+    await trimmer(world, keep_s=1, key_life_s=600).trim(later[-1])
+    world.nats.kill()
+    await asyncio.to_thread(world.nats.start)
+
+    async def back() -> bool:
+        return world.connection.is_connected
+
+    await until(back)
+    again = await world.publisher.one(posted)
+    assert (again.number, again.duplicate) == (number, True)
 
 
 async def test_the_last_archived_message_stays_so_that_a_trim_never_reaches_beyond_the_end(world: World) -> None:

@@ -42,7 +42,14 @@ class Harness:
         self.marks = Marks(connection, settings.shards, lambda at, claim: at == shard and self.heard(claim))
         self.publisher = Publisher(connection)
         self.batcher = Batcher(
-            shard, connection, self.publisher, self.watch, self.marks, KnownKeys(), settings.hold_s, **options
+            shard,
+            connection,
+            self.publisher,
+            self.watch,
+            self.marks,
+            KnownKeys(settings.key_life_s),
+            settings.hold_s,
+            **options,
         )
         self._task: asyncio.Task[None] | None = None
 

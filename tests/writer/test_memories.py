@@ -13,7 +13,7 @@ NOW_NS = 1_700_000_000 * S_TO_NS
 
 
 def test_a_key_is_known_with_its_first_number_until_its_window_ends():
-    known = KnownKeys(10, window_s=600)
+    known = KnownKeys(600, max_keys=10)
     known.add("id", 7, 100.0)
     known.add("id", 8, 200.0)
 
@@ -25,7 +25,7 @@ def test_a_key_is_known_with_its_first_number_until_its_window_ends():
 
 @given(ids=st.lists(st.integers(0, 30).map(str), max_size=200))
 def test_no_more_keys_are_known_than_allowed(ids):
-    known = KnownKeys(5, window_s=600)
+    known = KnownKeys(600, max_keys=5)
     for at, message_id in enumerate(ids):
         known.add(message_id, at + 1, float(at))
         assert len(known) <= 5
@@ -33,7 +33,7 @@ def test_no_more_keys_are_known_than_allowed(ids):
 
 
 def test_keys_whose_window_ended_are_forgotten():
-    known = KnownKeys(1_000, window_s=10)
+    known = KnownKeys(10, max_keys=1_000)
     for at in range(500):
         known.add(str(at), at + 1, 0.0)
     known.add("late", 501, 10.0)
