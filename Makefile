@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench-latency bench-fanout bench-write faults lock clean
+.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench-latency bench-fanout bench-write faults lock clean test-api-long api-page
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,13 @@ format: ## let ruff put the code into shape
 
 profile: ## where a part of the cluster that runs here spends its time, as a flame graph (ARGS="edge", "writer --native")
 	@requirements/set-up dev && exec .venv/bin/python -m bench.profile $(ARGS)
+
+api-page: ## write web/api/index.html anew after a change in web/api/openapi.yaml
+	@requirements/set-up dev && exec .venv/bin/python -m tests.api.page
+
+test-api-long: ## ask everything of the HTTP interface that its document allows, and much that it does not, for ten minutes
+	@requirements/set-up dev && requirements/programs
+	@LONG=1 exec .venv/bin/python -m pytest tests/api $(ARGS)
 
 bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
 	@requirements/set-up run && exec .venv/bin/python -m bench.latency $(ARGS)

@@ -1,4 +1,7 @@
-"""The page at `/`, the operator's page at `/status` where that is switched on, and their files under `/web/`."""
+"""The page at `/`, the operator's page at `/status` where that is switched on, and their files under `/web/`.
+
+Also the interface as a document, `/openapi.yaml`, and as a page to read, `/api`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ CONTENT_SECURITY_POLICY: Final = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 INDEX: Final = "index.html"
+API_DOCUMENT: Final = "api/openapi.yaml"
+API_PAGE: Final = "api/index.html"
 STATUS_FOLDER: Final = "status"
 STATUS: Final = f"{STATUS_FOLDER}/index.html"
 # What a browser must be told, whatever the machine's own tables say.
@@ -26,6 +31,7 @@ TYPES: Final = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
+    ".yaml": "application/yaml",  # RFC 9512
 }
 
 
@@ -48,6 +54,14 @@ class Web:
             @app.get("/status")
             async def get_status_page() -> Response:
                 return await self._file(STATUS)
+
+        @app.get("/openapi.yaml")
+        async def get_api_document() -> Response:
+            return await self._file(API_DOCUMENT)
+
+        @app.get("/api")
+        async def get_api_page() -> Response:
+            return await self._file(API_PAGE)
 
         @app.get("/web/<path:file>")
         async def get_file(file: str) -> Response:
