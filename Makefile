@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench-latency bench-fanout bench-write faults lock clean test-api-long api-page
+.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench-latency bench-fanout bench-write faults lock clean test-api-long api-page fuzz
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,7 +54,11 @@ bench-fanout: ## what a write to a viewer costs: this edge beside a bare C loop,
 	@requirements/set-up dev && exec .venv/bin/python -m bench.fanout $(ARGS)
 
 faults: ## break every part under load, and check every promise: mutants, then half an hour (ARGS="--short", "--seed N")
-	@requirements/set-up run && exec .venv/bin/python -m faults $(or $(ARGS),--all)
+	@requirements/set-up run && .venv/bin/python -m faults $(or $(ARGS),--all)
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz: ## give what takes bytes from strangers every kind of bytes, with coverage as the guide (SECONDS=300)
+	@requirements/set-up dev && exec .venv/bin/python -m tests.fuzz $(or $(SECONDS),300)
 
 bench-write: ## what taking, archiving and paging through comments costs, beside a plain Quart route (ARGS="--long")
 	@requirements/set-up dev && requirements/programs wrk

@@ -12,8 +12,9 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime.exchange import SECURITY_FIELDS
+from runtime.metrics import CONNECTIONS_REFUSED
 from runtime.settings import Settings
-from wire.problem import CONTENT_TYPE, PROBLEMS, problem_body
+from wire.problem import CONTENT_TYPE, DEFAULT_RETRY_AFTER_S, PROBLEMS, problem_body
 
 _SECURITY = b"".join(b"%b: %b\r\n" % field for field in SECURITY_FIELDS)
 
@@ -23,6 +24,7 @@ class HttpConfig(uvicorn.Config):
 
     def __init__(self, app: Any, settings: Settings, **options: Any) -> None:
         super().__init__(app, **options)
+        self.connections = settings.connections_per_part
         self.head_bytes = settings.head_bytes
         self.head_s = settings.head_s
 
@@ -35,6 +37,7 @@ class HttpProtocol(HttpToolsProtocol):
     _head_due: asyncio.TimerHandle | None = None
     _head_begun = False
     _head_bytes = 0
+    _is_admitted = False
     _refusal = "bad_request"
     _next_is_refused = False  # what came after a request that is still under way
 
@@ -45,6 +48,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came (called by the transport)."""
+        if not self._is_admitted:
+            # With the first bytes and not before them: whoever only connects costs little, and is closed in time.
+            self._is_admitted = True
+            if 0 < self.config.connections < len(self.connections):
+                self._refuse("unavailable")
+                return
         if self._head_due is None and not self._has_request:
             self._wait_for_head()
         super().data_received(data)
@@ -112,10 +121,14 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
             self._next_is_refused = True
             return
+        CONNECTIONS_REFUSED.labels(code).inc()
         status, body = PROBLEMS[code][0], problem_body(code)
+        retry_after_s = DEFAULT_RETRY_AFTER_S.get(status)
+        retry_after = b"" if retry_after_s is None else b"retry-after: %d\r\n" % retry_after_s
         if not self._has_request:
             self.transport.write(
-                b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\ncache-control: no-store\r\n%b"
-                b"connection: close\r\n\r\n%b" % (status, CONTENT_TYPE.encode(), len(body), _SECURITY, body)
+                b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\ncache-control: no-store\r\n%b%b"
+                b"connection: close\r\n\r\n%b"
+                % (status, CONTENT_TYPE.encode(), len(body), retry_after, _SECURITY, body)
             )
         self.transport.close()

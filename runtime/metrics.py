@@ -26,6 +26,9 @@ DELIVERED: Final = COMMENTS.labels("delivered")
 ARCHIVED: Final = COMMENTS.labels("archived")
 
 ANSWERS: Final = Counter("livecomments_answers", "Answers to requests", ["route", "status", "code"])
+CONNECTIONS_REFUSED: Final = Counter(
+    "livecomments_connections_refused", "Connections closed before a request was served, by the problem", ["code"]
+)
 TOKEN_KEYS: Final = Gauge("livecomments_token_keys", "Keys that tokens may be signed with")
 KEY_READS: Final = Counter(
     "livecomments_token_key_reads", "Times that changed or published keys were read", ["outcome"]

@@ -65,6 +65,9 @@ def problem_response(problem: Refused) -> Response:
 def make_app(name: str) -> Quart:
     """Return an app in which every refusal and every failure becomes a problem document."""
     app = Quart(name, static_folder=None)
+    # A second slash would be answered by a redirect to whichever host the request names: an address of our own that
+    # leads to anybody's, for caches and links.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
     log = get_logger(name)

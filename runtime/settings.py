@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     video_rate: Rate = Field(0, description="comments a second on one video")
     posts_per_address: Rate = Field(50, description="POSTs a second from one address")
     duplicate_window_s: Rate = Field(0, description="the same text by the same user on a video is refused this long")
+    flood_refusals: Limit = Field(60, description="refusals of one user by these limits in a minute, before a pause")
+    flood_pause_s: Rate = Field(60, description="how long that pause is, on all videos")
+    same_text_rate: Rate = Field(
+        0, description="times a second that one text of 20 characters is said on a video, by all"
+    )
     requests_per_address: Rate = Field(500, description="requests a second from one address, at the gateway of `up`")
     open_per_address: Limit = Field(4000, description="requests of one address open at once, streams too, likewise")
     streams_per_address: Limit = Field(1000, description="open streams from one address, on one edge")
@@ -134,6 +139,7 @@ class Settings(BaseSettings):
     poll_above: Limit = Field(1_000_000, description="viewers of one video, on all edges, above which new ones poll")
     videos_per_edge: Limit = Field(20000, description="channels on one edge, snapshots included")
     readable_rate: Rate = Field(20, description="comments a second shown to a viewer before sampling sets in")
+    connections_per_part: Limit = Field(5000, description="connections at one part at once, its streams not counted")
     head_bytes: Limit = Field(16_384, description="bytes in the head of a request")
     head_s: Rate = Field(10, description="seconds in which the head of a request has to come")
     stall_s: Rate = Field(30, description="a viewer whose socket takes nothing for this long is closed")

@@ -11,6 +11,7 @@ from typing import Final
 from runtime.addresses import network_of
 from runtime.settings import Settings
 from wire.problem import Refused
+from writer.floods import Floods
 from writer.metrics import REFUSED_BY_RATE
 from writer.rates import S_TO_NS, Buckets
 from writer.same_message import SameMessages
@@ -37,6 +38,7 @@ class Limits:
             settings.posts_per_address, _burst(settings.posts_per_address, ADDRESS_BURST_S), MAX_ADDRESSES
         )
         self._said = SameMessages(settings.duplicate_window_s)
+        self._floods = Floods(settings.flood_refusals, settings.flood_pause_s, settings.same_text_rate)
 
     def take_address(self, address: str, now_ns: int) -> None:
         """Count a POST from an address, good or bad. Raises `Refused` (`too_many`)."""
@@ -45,19 +47,29 @@ class Limits:
         self._addresses.take(network, now_ns)
 
     def take_comment(self, video: str, user_id: str, text: str, message_id: str, now_ns: int) -> None:
-        """Count a comment that is good otherwise; one that is refused is counted nowhere.
+        """Count a comment that is good otherwise; one that is refused counts only against its author's patience.
 
         Raises `Refused`: `same_message`, `too_many`.
         """
+        _check("flood", "too_many", self._floods.pause_ns(user_id, now_ns))
+        try:
+            self._check_comment(video, user_id, text, message_id, now_ns)
+        except Refused:
+            self._floods.was_refused(user_id, now_ns)
+            raise
+        self._said.say(video, user_id, text, message_id, now_ns)
+        self._users.take((video, user_id), now_ns)
+        self._users_total.take(user_id, now_ns)
+        self._videos.take(video, now_ns)
+        self._floods.said(video, text, now_ns)
+
+    def _check_comment(self, video: str, user_id: str, text: str, message_id: str, now_ns: int) -> None:
         on_video = (video, user_id)
         _check("same_message", "same_message", self._said.wait_ns(video, user_id, text, message_id, now_ns))
         _check("user", "too_many", self._users.wait_ns(on_video, now_ns))
         _check("user_total", "too_many", self._users_total.wait_ns(user_id, now_ns))
         _check("video", "too_many", self._videos.wait_ns(video, now_ns))
-        self._said.say(video, user_id, text, message_id, now_ns)
-        self._users.take(on_video, now_ns)
-        self._users_total.take(user_id, now_ns)
-        self._videos.take(video, now_ns)
+        _check("same_text", "same_message", self._floods.text_wait_ns(video, text, now_ns))
 
     def not_stored(self, video: str, user_id: str, text: str, message_id: str) -> None:
         """Let the same text be said again at once, for its comment was not stored."""

@@ -12,7 +12,16 @@ from wire.problem import PROBLEMS
 
 VENDORED = ROOT / "web" / "live-comments" / "vendor"
 DOCUMENTS = [path for path in files() if path.suffix == ".md" and not path.is_relative_to(VENDORED)]
-GIVEN = ("how-it-works.md", "invariants.md", "gotchas.md", "operating.md", "benchmarks.md", "http.md", "kubernetes.md")
+GIVEN = (
+    "how-it-works.md",
+    "invariants.md",
+    "gotchas.md",
+    "operating.md",
+    "benchmarks.md",
+    "http.md",
+    "kubernetes.md",
+    "threat-model.md",
+)
 
 
 @pytest.mark.parametrize("document", GIVEN)
@@ -66,6 +75,14 @@ def test_tests_that_are_named_exist(document):
     tests = "\n".join(path.read_text(encoding="utf-8") for path in files() if path.match("test_*.py"))
     named = re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8"))
     assert not [test for test in named if f"def {test}(" not in tests]
+
+
+def test_the_threat_model_names_every_hardening_test():
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    hardening = [path for path in files() if path.is_relative_to(ROOT / "tests" / "hardening")]
+    written = {test for path in hardening for test in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))}
+    assert written
+    assert written <= set(re.findall(r"`(test_\w+)`", text))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

@@ -1,0 +1,36 @@
+"""A part by itself: how many connections it takes. The gateway's own limits are tested in `tests/gateway`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from runtime.settings import Settings
+from tests.hardening.conftest import say
+from tests.servers import Part
+
+
+async def test_a_part_takes_so_many_connections_and_tells_the_rest_to_come_back(tmp_path, make_settings, streams):
+    """Who reaches a part past the gateway must not be able to use up its files: streams would find no place."""
+    settings: Settings = make_settings()
+    given = {name: getattr(settings, name) for name in ("shards", "nats_url", "token_secret_file")}
+    writer = Part(tmp_path, "writer.app", {**given, "connections_per_part": 5, "head_s": 60})
+    writer.start()
+    try:
+        idle = [await asyncio.open_connection("127.0.0.1", writer.port) for _ in range(5)]
+        for _, one in idle:
+            one.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")  # and no more
+            await one.drain()
+        refused = await say(writer.url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 2" in refused
+        assert b'"code":"unavailable"' in refused
+        for _, one in idle:
+            one.close()
+            await one.wait_closed()
+        async with asyncio.timeout(10):
+            while not (  # noqa: ASYNC110  it is about another process
+                await say(writer.url, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            ).startswith(b"HTTP/1.1 200"):
+                await asyncio.sleep(0.05)
+    finally:
+        writer.kill()
