@@ -20,7 +20,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from bench.ledger import Verdict
 from load import rows
-from load.run import ANSWERS_S, LAST_ONES_S, Run, begin, current, is_begun
+from load.run import ANSWERS_S, LAST_ONES_S, Numbers, Run, begin, current, is_begun
 from load.shape import Mix
 from load.stamp import MARK_CHARACTERS
 from load.watcher import lose_connections
@@ -33,8 +33,6 @@ LOG_POSTED: Final = "livecomments-log-posted"  # of a worker that has posted the
 ANSWER_S: Final = 15.0  # beyond what a worker may take
 LOOK_S: Final = 0.1
 
-Numbers = dict[str, list[tuple[int, float]]]
-
 
 class Leader:
     """The process that gives the verdict."""
@@ -43,6 +41,8 @@ class Leader:
         self._environment = environment
         self._answers: dict[str, dict[str, Any]] = defaultdict(dict)  # by message: by worker
         self._judged = True
+        self._workers: set[str] = set()
+        self._failed = False  # an earlier run, in locust's web page
         self.verdict = Verdict()
         self.faults: list[str] = []
 
@@ -51,6 +51,10 @@ class Leader:
         self._judged = False
         self._answers.clear()
         self.verdict, self.faults = Verdict(), []
+        runner = self._environment.runner
+        self._workers = {client.id for client in runner.clients.ready} if isinstance(runner, MasterRunner) else set()
+        self._failed = self._failed or self._environment.process_exit_code == 1
+        self._environment.process_exit_code = 1  # until there is a verdict: a run without one has shown nothing
 
     def heard(self, message: str, worker: str, data: Any) -> None:
         """Take what a worker says."""
@@ -75,12 +79,12 @@ class Leader:
         self._tell(reports)
 
     def _ask(self, runner: MasterRunner, message: str, data: Any, answer: str, longest_s: float) -> dict[str, Any]:
-        workers = [client.id for client in runner.clients.all if client.state != "missing"]
+        workers = self._workers | {client.id for client in runner.clients.all}  # one that went missing owes an account
         runner.send_message(message, data)
         give_up = time.monotonic() + longest_s + ANSWER_S
-        while set(workers) - set(self._answers[answer]) and time.monotonic() < give_up:
+        while workers - set(self._answers[answer]) and time.monotonic() < give_up:
             gevent.sleep(LOOK_S)
-        self.faults += [f"worker {one} gave no account" for one in set(workers) - set(self._answers[answer])]
+        self.faults += [f"worker {one} gave no account" for one in sorted(workers - set(self._answers[answer]))]
         return self._answers[answer]
 
     def _tell(self, reports: list[dict[str, Any]]) -> None:
@@ -101,8 +105,8 @@ class Leader:
             self.faults.append("no watcher ever began: this run shows nothing")
         for fault in self.faults:
             print(fault)
-        if not verdict.good or self.faults:
-            self._environment.process_exit_code = 1
+        if verdict.good and not self.faults and not self._failed:
+            self._environment.process_exit_code = None  # locust's own: 1 where a request failed
 
 
 def _joined(parts: Any) -> Numbers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 from zlib import crc32
 
 import gevent
@@ -15,17 +15,20 @@ from bench.ledger import Verdict, total
 from livecomments.cluster_here import token_issuer
 from load.options import Wanted, wanted
 from load.rows import Deliveries
-from load.seen import Seen, Watch
+from load.seen import Accepted, Seen, Watch
 from load.stamp import Stamps
 from load.stories import Moment
 from runtime.settings import read_settings
 
 TOKEN_TTL_S: Final = 24 * 3600
-ANSWERS_S: Final = 20.0  # posts that are on their way when the run ends have so long for their answers
+ANSWERS_S: Final = 75.0  # posts that are on their way when the run ends have so long for their answers
 LAST_ONES_S: Final = 15.0  # and what was accepted has so long to reach every watcher
 NOTHING_NEW_S: Final = 4.0  # unless all who lack something have their streams, and nothing comes any more
 SETTLE_S: Final = 1.0  # for what comes twice
 LOOK_S: Final = 0.1
+
+Numbers = dict[str, list[tuple[int, float]]]  # by video: a comment's number, and when its poster knew
+Found = TypeVar("Found")
 
 
 class Run:
@@ -77,19 +80,20 @@ class Run:
         self.watches.append((video, watch))
         return watch
 
-    def end_posting(self) -> dict[str, list[tuple[int, float]]]:
+    def end_posting(self) -> Numbers:
         """Post nothing any more, wait for the answers, and return what this process knows to be stored."""
         self.quiet = True
         _wait(lambda: not self.on_way, ANSWERS_S)
+        self.unknown += self.on_way
         return {video: list(numbers) for video, numbers in self.accepted.items()}
 
-    def judge(self, accepted: dict[str, list[tuple[int, float]]]) -> Verdict:
+    def judge(self, accepted: Numbers) -> Verdict:
         """Give the watchers here the time to get what all processes know to be stored, and judge them."""
         lacking, received, changed_at = self.watches, -1, 0.0
 
         def all_there() -> bool:
             nonlocal lacking, received, changed_at
-            lacking = [(video, watch) for video, watch in lacking if watch.missing(accepted.get(video, ()))]
+            lacking = [(video, watch) for video, watch in lacking if _yielding(watch.missing, accepted, video)]
             waiting = [watch for _, watch in lacking if watch.left_at is None]
             now, count = time.monotonic(), sum(watch.received for watch in waiting)
             if count != received or any(watch.is_away for watch in waiting):
@@ -98,7 +102,13 @@ class Run:
 
         _wait(all_there, LAST_ONES_S)
         gevent.sleep(SETTLE_S)
-        return total(watch.judge(accepted.get(video, ())) for video, watch in self.watches)
+        return total(_yielding(watch.judge, accepted, video) for video, watch in self.watches)
+
+
+def _yielding(ask: Callable[[Accepted], Found], accepted: Numbers, video: str) -> Found:
+    """Ask something of one watcher, and let the others go on: there are many, and a silent process counts as lost."""
+    gevent.sleep(0)
+    return ask(accepted.get(video, ()))
 
 
 def _wait(until: Callable[[], bool], longest_s: float) -> None:
