@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench-latency bench-fanout bench-write faults lock clean test-api-long api-page fuzz
+.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench bench-latency bench-fanout bench-write bench-check faults lock clean test-api-long api-page fuzz
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,14 @@ api-page: ## write web/api/index.html anew after a change in web/api/openapi.yam
 test-api-long: ## ask everything of the HTTP interface that its document allows, and much that it does not, for ten minutes
 	@requirements/set-up dev && requirements/programs
 	@LONG=1 exec .venv/bin/python -m pytest tests/api $(ARGS)
+
+bench: ## measure everything, with a report (ARGS="--quick": in less than ten minutes; "--against FILE": beside earlier)
+	@requirements/set-up dev && requirements/programs wrk
+	@exec .venv/bin/livecomments bench $(ARGS)
+
+bench-check: ## fail where something costs more than recorded, beside a bare C loop and a plain route (ARGS=--record)
+	@requirements/set-up dev && requirements/programs wrk
+	@exec .venv/bin/python -m bench.suite.check $(ARGS)
 
 bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
 	@requirements/set-up run && exec .venv/bin/python -m bench.latency $(ARGS)

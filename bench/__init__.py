@@ -2,6 +2,9 @@
 
 | file | its one concern |
 |---|---|
+| `suite/` | `livecomments bench`: all of them in one run, with a report, held against earlier runs |
+| `figure.py` | a figure that was measured several times in one run |
+| `machine.py` | the machine that something was measured on |
 | `ledger.py` | what viewers were owed, and what they got |
 | `own_cluster.py` | a cluster of its own for a measurement or a test |
 | `latency.py` | `make bench-latency`: POST and POST-to-viewer latencies |

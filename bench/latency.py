@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import math
 import multiprocessing
-import os
-import platform
 import secrets
 import sys
 import time
@@ -26,6 +24,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from bench import machine
+from bench.figure import Figure
 from bench.own_cluster import RATES_OFF, STREAM_LIMITS_OFF, own_cluster
 from bench.plan import Plan
 from bench.poster import S_TO_NS, Posted, run_poster
@@ -40,6 +40,7 @@ TOKEN_TTL_S: Final = 24 * 3600
 LEAD_S: Final = 0.5  # between the order to start and the first comment
 ANSWER_TIMEOUT_S: Final = 60
 PERCENTS: Final = (50, 90, 99, 99.9, 100)
+SHARES: Final = (0.1, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9, 100)  # of a distribution
 
 
 class BenchError(click.ClickException):
@@ -191,14 +192,28 @@ def _print_result(result: Result) -> None:
 def _as_json(result: Result) -> dict[str, Any]:
     return {
         "plan": asdict(result.plan),
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+        "machine": machine.describe(),
         "post_ms": _percentiles(result.posted.latencies),
         "post_to_viewer_ms": _percentiles(result.watched.latencies),
         **asdict(result.watched.verdict),
         "posts_refused": dict(result.posted.refused),
         "posts_repeated": result.posted.repeated,
         "streams_lost": dict(result.watched.interrupted),
+        "distributions": {
+            name: [[share, round(ms, 3)] for share, ms in zip(SHARES, latencies.percentiles_ms(*SHARES), strict=True)]
+            for name, latencies in _timed(result).items()
+            if len(latencies)
+        },
+        "figures": [
+            asdict(Figure(f"{name}, p{percent}", "ms", latencies.blocks_ms(percent)))
+            for name, latencies in _timed(result).items()
+            for percent in (50, 99)
+        ],
     }
+
+
+def _timed(result: Result) -> dict[str, Latencies]:
+    return {"POST answered": result.posted.latencies, "POST to viewer": result.watched.latencies}
 
 
 def _percentiles(latencies: Latencies) -> dict[str, float | int | None]:

@@ -16,4 +16,5 @@
 | `replay.py` | a chat log, posted at its own pace |
 | `latencies.py` | latencies that were measured, and their percentiles |
 | `traces.py` | traces that the parts have written, and what they say together |
+| `checkout.py` | commands whose code stands in a checkout only |
 """

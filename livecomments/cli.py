@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "watch": ("watch:watch", "Show a video's comments as they come, until Ctrl-C."),
     "replay": ("replay:replay", "Post a chat log to a video, as its authors and at its pace."),
     "trace": ("trace:trace", "Say where the time of a comment goes: milestones, from POST to viewer."),
+    "bench": ("bench:bench", "Measure everything, with a report, and hold it against earlier runs."),
     "settings": ("settings:settings", "List every setting: its name, its value now, its default, and what it does."),
     "secrets": (
         "secrets:secrets",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _S_TO_MS = 1000
 
@@ -24,7 +24,17 @@ class Latencies:
 
     def percentiles_ms(self, *percents: float) -> list[float]:
         """Return for each percent the least latency, in ms, that so many percent do not exceed; nan where none is."""
-        ordered = sorted(self._seconds)
+        return self._of(self._seconds, percents)
+
+    def blocks_ms(self, percent: float, blocks: int = 10) -> list[float]:
+        """Return a percentile of each of so many parts, in the order in which they were counted."""
+        size = max(1, len(self) // blocks)
+        parts = (self._seconds[begin : begin + size] for begin in range(0, size * min(blocks, len(self)), size))
+        return [self._of(part, (percent,))[0] for part in parts]
+
+    @staticmethod
+    def _of(seconds: Sequence[float], percents: Sequence[float]) -> list[float]:
+        ordered = sorted(seconds)
         if not ordered:
             return [math.nan] * len(percents)
         # Rounded, because 99.9 / 100 * 1000 is a little more than 999.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import orjson
 import uvloop
 from rich.console import Console
 
+from bench import machine
 from bench.fanout import cores, peers, scenarios
 from bench.fanout.lab import Lab
 from bench.fanout.measure import Row
@@ -27,6 +27,7 @@ from bench.fanout.programs import compile_programs
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
 from bench.fanout.store import running_store
 from bench.fanout.table import print_rows, print_verdicts
+from bench.figure import Figure
 
 RESULTS = Path("bench-results")
 
@@ -38,10 +39,18 @@ RESULTS = Path("bench-results")
 @click.option(
     "--server", "servers", multiple=True, help="Beside the bare loop and this edge, only servers named like this."
 )
+@click.option("--rounds", type=click.IntRange(min=1), help="How often to measure what is compared.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), default=RESULTS / "fanout.json")
 @click.option("--picture", "picture_file", type=click.Path(path_type=Path), default=RESULTS / "fanout.svg")
 def main(
-    *, quick: bool, long_too: bool, only: Sequence[str], servers: Sequence[str], json_file: Path, picture_file: Path
+    *,
+    quick: bool,
+    long_too: bool,
+    only: Sequence[str],
+    servers: Sequence[str],
+    rounds: int | None,
+    json_file: Path,
+    picture_file: Path,
 ) -> None:
     """Measure what it costs to write comments to many viewers: this edge, a bare C loop, and others.
 
@@ -51,9 +60,12 @@ def main(
     chosen = [one for one in scenarios.ALL if (one.name in only if only else long_too or not one.long)]
     console = Console(width=None if sys.stdout.isatty() else 200)
     here = tuple(_those_here(console, servers))
-    rows, verdicts = uvloop.run(_measure(console, chosen, here, quick=quick))
+    rows, verdicts, figures = uvloop.run(_measure(console, chosen, here, quick=quick, rounds=rounds))
     print_verdicts(console, verdicts)
-    _write(json_file, orjson.dumps(_as_json(rows, verdicts), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    _write(
+        json_file,
+        orjson.dumps(_as_json(rows, verdicts, figures), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+    )
     console.print(f"figures: {json_file}")
     if picture := draw(rows):
         _write(picture_file, picture.encode())
@@ -62,12 +74,13 @@ def main(
 
 
 async def _measure(
-    console: Console, chosen: Sequence[Scenario], here: tuple[type[Peer], ...], *, quick: bool
-) -> tuple[list[Row], list[Verdict]]:
+    console: Console, chosen: Sequence[Scenario], here: tuple[type[Peer], ...], *, quick: bool, rounds: int | None
+) -> tuple[list[Row], list[Verdict], list[Figure]]:
     split = cores.split_cores()
     os.sched_setaffinity(0, {split.load})
     rows: list[Row] = []
     verdicts: list[Verdict] = []
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="livecomments-fanout-") as name:
         folder = Path(name)
         programs = compile_programs(folder)
@@ -76,7 +89,7 @@ async def _measure(
             lab = Lab(folder, programs, split, store)
             for scenario in chosen:
                 with console.status(scenario.title) as status:
-                    run = Run(lab, here, quick, lambda text: status.update(f"{scenario.title}: {text}"))  # noqa: B023
+                    run = Run(lab, here, quick, lambda text: status.update(f"{scenario.title}: {text}"), rounds)  # noqa: B023
                     try:
                         outcome = await scenario.run(run)
                     except (RuntimeError, TimeoutError, OSError) as error:
@@ -86,7 +99,8 @@ async def _measure(
                     print_rows(console, scenario.title, outcome.rows)
                 rows += outcome.rows
                 verdicts += outcome.verdicts
-    return rows, verdicts
+                figures += outcome.figures
+    return rows, verdicts, figures
 
 
 def _those_here(console: Console, servers: Sequence[str]) -> list[type[Peer]]:
@@ -101,9 +115,9 @@ def _those_here(console: Console, servers: Sequence[str]) -> list[type[Peer]]:
     return chosen
 
 
-def _as_json(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _as_json(rows: Sequence[Row], verdicts: Sequence[Verdict], figures: Sequence[Figure]) -> dict[str, Any]:
     return {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()},
+        "machine": machine.describe(),
         "rows": [
             {
                 **asdict(row),
@@ -114,6 +128,7 @@ def _as_json(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> dict[str, Any]
             for row in rows
         ],
         "verdicts": [asdict(verdict) for verdict in verdicts],
+        "figures": [asdict(figure) for figure in figures],
     }
 
 

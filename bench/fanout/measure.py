@@ -58,6 +58,9 @@ class Row:
     opened_per_s: float
     load_busy: float  # share of the load's core that was busy: near 1, the load was the limit
     others_busy: float  # share of the server's core that went to anybody else
+    histogram: tuple[
+        tuple[int, int], ...
+    ] = ()  # microseconds that a latency did not exceed, and how many were in there
 
     @property
     def us_per_write(self) -> float:
@@ -170,6 +173,7 @@ async def measure_open(scenario: str, those: Opened, plan: Plan, warm_up_s: floa
         opened_per_s=those.opened_per_s,
         load_busy=figures.load_busy,
         others_busy=figures.others_busy,
+        histogram=tuple(sorted(report.latencies.counts.items())),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench.fanout.lab import Lab
 from bench.fanout.measure import Row
 from bench.fanout.peers.peer import Peer
+from bench.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Run:
     peers: tuple[type[Peer], ...]  # those that are here, the bare loop and this edge among them
     quick: bool
     say: Callable[[str], None]  # what is going on
+    rounds: int | None = None  # how often to measure what is compared; None: as often as the scenario has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Outcome:
     rows: Sequence[Row]
     verdicts: Sequence[Verdict]
     notes: Sequence[str] = field(default=())
+    figures: Sequence[Figure] = field(default=())  # with every sample, for a later run to be held against
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ def cpu_s(pids: Iterable[int]) -> float:
     return sum(time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED) for pid in pids)
 
 
+def cpu_of(pid: int) -> float | None:
+    """Return the CPU seconds that a process has used, None for one that has ended."""
+    try:
+        return cpu_s([pid])
+    except OSError:
+        return None
+
+
 def resident_kb(pids: Iterable[int]) -> float:
     """Return the resident memory of processes."""
     return sum(int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE_BYTES / KB for pid in pids)

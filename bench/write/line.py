@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.fanout.scenario import Verdict
+from bench.figure import Figure
 from bench.write.system import System
 
 
@@ -18,6 +19,7 @@ class Run:
     quick: bool
     long: bool
     say: Callable[[str], None]  # what is going on
+    turns: int | None = None  # how often to measure what is compared
 
     def seconds(self, wanted: float) -> float:
         """Return how long to measure."""
@@ -26,7 +28,7 @@ class Run:
     @property
     def rounds(self) -> int:
         """Return how often to measure what is compared, in turns."""
-        return 1 if self.quick else 3
+        return self.turns or (1 if self.quick else 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Found:
     verdicts: Sequence[Verdict]
     remarks: Sequence[str] = ()
     figures: dict[str, Any] = field(default_factory=dict)
+    measured: Sequence[Figure] = ()  # with every sample, for a later run to be held against
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class Window:
     def __init__(self, system: System) -> None:
         self._system = system
         self._pids = {part: system.pids(part) for part in PARTS}
+        self._used: dict[int, float] = {}  # of each process when it was last there: Postgres' come and go
         self._began = self._now()
 
     def close(self) -> Used:
@@ -84,7 +85,9 @@ class Window:
         return Used(now[2] - began[2], parts, now[1] - began[1], len(self._system.cores))
 
     def _now(self) -> tuple[dict[str, float], float, float]:
-        used = {part: usage.cpu_s(pids) for part, pids in self._pids.items()}
+        for pid in (pid for pids in self._pids.values() for pid in pids):
+            self._used[pid] = usage.cpu_of(pid) or self._used.get(pid, 0.0)
+        used = {part: sum(self._used[pid] for pid in pids) for part, pids in self._pids.items()}
         return used, sum(cores.busy_s(core) for core in self._system.cores), time.perf_counter()
 
 

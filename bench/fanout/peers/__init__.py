@@ -10,6 +10,7 @@
 | `nchan.py` | nchan, a module of nginx in C |
 | `centrifugo.py` | Centrifugo, over `uni_sse` |
 | `mercure.py` | the Mercure hub |
+| `gateway.py` | HAProxy before this edge: what it adds to a write |
 """
 
 from __future__ import annotations

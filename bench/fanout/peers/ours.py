@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import ClassVar, Final
 
 import aiohttp
 
@@ -17,6 +17,7 @@ from runtime.tokens import Tokens
 
 READY_TIMEOUT_S: Final = 15
 TOKEN_S: Final = 600
+_BYTES: Final = "livecomments_written_bytes_total"
 _METRICS: Final = ('livecomments_comments_total{milestone="delivered"}', "livecomments_writes_total")
 
 
@@ -25,6 +26,7 @@ class Ours(Peer):
 
     name = "this edge"
     readable_rate = 0
+    further: ClassVar[dict[str, str]] = {}  # settings
 
     async def start(self) -> None:
         """Start it."""
@@ -41,6 +43,7 @@ class Ours(Peer):
             "STREAMS_PER_EDGE": "0",
             "VIDEOS_PER_EDGE": "0",
             "READABLE_RATE": str(self.readable_rate),
+            **self.further,
         }
         env = {PREFIX + name: value for name, value in wanted.items() if name.lower() in Settings.model_fields}
         await self.run(sys.executable, "-m", "livecomments", "edge", env=env)
@@ -56,6 +59,11 @@ class Ours(Peer):
             if name in _METRICS:
                 found[name] = float(value)
         return Counted(*(found[name] for name in _METRICS)) if len(found) == len(_METRICS) else None
+
+    async def written_bytes(self) -> float:
+        """Return the bytes that it has written to viewers so far."""
+        lines = (await self._get("/metrics") or "").splitlines()
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{_BYTES} "))
 
     async def _get(self, path: str) -> str | None:
         async with aiohttp.ClientSession() as web, web.get(f"http://127.0.0.1:{self.port}{path}") as answer:

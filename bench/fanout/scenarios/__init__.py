@@ -9,6 +9,9 @@
 | `reconnect_storm.py` | 15,000 viewers coming back at once, each with a part to replay |
 | `hot_intake.py` | what taking in a hot video costs, all of it or its sample |
 | `flat_cost.py` | that a delivery costs the same for few and for many viewers and videos |
+| `knee.py` | how many comments come in time, as more and more are published |
+| `gateway.py` | what HAProxy adds to a write |
+| `packed.py` | what compressing once for all saves and costs |
 | `hundred_thousand.py` | 100,000 viewers over six edges |
 """
 
@@ -21,10 +24,13 @@ from bench.fanout.scenarios import (
     big_room,
     busy_room,
     flat_cost,
+    gateway,
     hot_intake,
     hundred_thousand,
     idle_memory,
+    knee,
     one_write,
+    packed,
     reconnect_storm,
 )
 
@@ -36,5 +42,8 @@ ALL: Final[tuple[Scenario, ...]] = (
     hot_intake.SCENARIO,
     reconnect_storm.SCENARIO,
     flat_cost.SCENARIO,
+    knee.SCENARIO,
+    gateway.SCENARIO,
+    packed.SCENARIO,
     hundred_thousand.SCENARIO,
 )

@@ -18,6 +18,7 @@ from bench.fanout.measure import Opened, Plan, Row, measure_open, opened, runnin
 from bench.fanout.pace import TEXT
 from bench.fanout.peers.ours import Ours
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
+from bench.figure import Figure
 
 DELIVERIES_PER_S: Final = 20_000
 VIEWERS: Final = (100, 1_000, 15_000)
@@ -32,18 +33,28 @@ AT_ONCE: Final = 200  # comments on their way into the store
 
 
 async def _run(run: Run) -> Outcome:
-    by_viewers = await _by_viewers(run)
-    by_videos = await _by_videos(run)
+    by_viewers, viewers_costs = await _by_viewers(run)
+    by_videos, videos_costs = await _by_videos(run)
     return Outcome(
         [*by_viewers, *by_videos],
         [
             _verdict(f"cost a delivery, {VIEWERS[0]:,} to {VIEWERS[-1]:,} viewers of a video", by_viewers),
             _verdict(f"cost a delivery, {VIDEOS[0]:,} to {VIDEOS[-1]:,} videos open", by_videos),
         ],
+        figures=[
+            *(
+                Figure(f"CPU a delivery to {viewers:,} viewers", "µs", costs)
+                for viewers, costs in zip(VIEWERS, viewers_costs, strict=True)
+            ),
+            *(
+                Figure(f"CPU a delivery beside {videos:,} videos", "µs", costs)
+                for videos, costs in zip(VIDEOS, videos_costs, strict=True)
+            ),
+        ],
     )
 
 
-async def _by_viewers(run: Run) -> list[Row]:
+async def _by_viewers(run: Run) -> tuple[list[Row], list[list[float]]]:
     """Measure rooms of one edge."""
     async with contextlib.AsyncExitStack() as stack:
         edge = await stack.enter_async_context(running(Ours(run.lab)))
@@ -54,7 +65,7 @@ async def _by_viewers(run: Run) -> list[Row]:
         return await _take_turns(run, rooms)
 
 
-async def _by_videos(run: Run) -> list[Row]:
+async def _by_videos(run: Run) -> tuple[list[Row], list[list[float]]]:
     """Measure rooms of the same size, each on an edge of its own beside other videos."""
     async with contextlib.AsyncExitStack() as stack:
         rooms: list[Opened] = []
@@ -66,8 +77,8 @@ async def _by_videos(run: Run) -> list[Row]:
                 await stack.enter_async_context(opened(edge, others))
             rooms.append(await stack.enter_async_context(opened(edge, Crowd(BESIDE_VIEWERS, first_room=room))))
         await _one_comment_each(run, range(len(VIDEOS), len(VIDEOS) + VIDEOS[-1]))
-        rows = await _take_turns(run, rooms)
-    return [replace(row, rooms=videos) for row, videos in zip(rows, VIDEOS, strict=True)]
+        rows, costs = await _take_turns(run, rooms)
+    return [replace(row, rooms=videos) for row, videos in zip(rows, VIDEOS, strict=True)], costs
 
 
 async def _one_comment_each(run: Run, rooms: range) -> None:
@@ -77,19 +88,18 @@ async def _one_comment_each(run: Run, rooms: range) -> None:
     await asyncio.sleep(2)  # until they are quiet
 
 
-async def _take_turns(run: Run, rooms: list[Opened]) -> list[Row]:
-    """Return each room's row with the median cost."""
-    rounds = QUICK_ROUNDS if run.quick else ROUNDS
+async def _take_turns(run: Run, rooms: list[Opened]) -> tuple[list[Row], list[list[float]]]:
+    """Return each room's row with the median cost, and all its costs."""
+    rounds = run.rounds or (QUICK_ROUNDS if run.quick else ROUNDS)
     rows: list[list[Row]] = [[] for _ in rooms]
     for turn in range(1, rounds + 1):
         run.say(f"{turn} of {rounds}")
         for those, several in zip(rooms, rows, strict=True):
             plan = Plan(those.crowd, DELIVERIES_PER_S / those.crowd.viewers, SECONDS)
             several.append(await measure_open("flat_cost", those, plan, WARM_UP_S))
-    middle = [statistics.median_low([row.us_per_delivery for row in several]) for several in rows]
-    return [
-        next(row for row in several if row.us_per_delivery == cost) for several, cost in zip(rows, middle, strict=True)
-    ]
+    costs = [[row.us_per_delivery for row in several] for several in rows]
+    middle = [several[each.index(statistics.median_low(each))] for several, each in zip(rows, costs, strict=True)]
+    return middle, costs
 
 
 def _verdict(what: str, rows: list[Row]) -> Verdict:

@@ -15,6 +15,7 @@ from bench.fanout.measure import Opened, Plan, Row, measure_open, opened, runnin
 from bench.fanout.peers.bare import Bare
 from bench.fanout.peers.ours import Ours
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
+from bench.figure import Figure
 
 VIEWERS: Final = 2_000
 PER_S: Final = 5  # far enough apart that nothing is coalesced, and that the slowest server keeps up
@@ -26,7 +27,7 @@ AT_MOST: Final = 1.3
 
 
 async def _run(run: Run) -> Outcome:
-    rounds = QUICK_ROUNDS if run.quick else ROUNDS
+    rounds = run.rounds or (QUICK_ROUNDS if run.quick else ROUNDS)
     rows: dict[str, list[Row]] = {peer.name: [] for peer in run.peers}
     async with contextlib.AsyncExitStack() as stack:
         servers: list[tuple[Opened, Plan]] = []
@@ -40,9 +41,10 @@ async def _run(run: Run) -> Outcome:
             for those, plan in servers:
                 run.say(f"{those.peer.name}, {turn} of {rounds}")
                 rows[those.peer.name].append(await measure_open("one_write", those, plan, WARM_UP_S))
-    ratio = statistics.median(
+    ratios = [
         ours.us_per_write / bare.us_per_write for ours, bare in zip(rows[Ours.name], rows[Bare.name], strict=True)
-    )
+    ]
+    ratio = statistics.median(ratios)
     middle = {name: sorted(several, key=lambda row: row.us_per_write)[rounds // 2] for name, several in rows.items()}
     verdict = Verdict(
         "CPU a socket write, one comment a write, 2,000 viewers",
@@ -50,7 +52,15 @@ async def _run(run: Run) -> Outcome:
         f"{ratio:.2f} × ({middle[Ours.name].us_per_write:.1f} µs, bare {middle[Bare.name].us_per_write:.1f} µs)",
         ratio <= AT_MOST and all(row.clean for row in rows[Ours.name]),
     )
-    return Outcome(list(middle.values()), [verdict])
+    figures = [
+        Figure("a socket write, of the bare C loop's", "×", ratios),
+        *(
+            Figure(f"CPU a socket write: {name}", "µs", [row.us_per_write for row in several])
+            for name, several in rows.items()
+        ),
+        *(Figure(f"memory a viewer: {name}", "KB", [row.resident_kb_per_viewer]) for name, row in middle.items()),
+    ]
+    return Outcome(list(middle.values()), [verdict], figures=figures)
 
 
 SCENARIO: Final = Scenario("one_write", f"One comment a write, {VIEWERS:,} viewers, {PER_S} comments a second", _run)

@@ -10,6 +10,7 @@ from bench.fanout.measure import Plan, measure_open, opened, running
 from bench.fanout.pace import TEXT, Pace
 from bench.fanout.peers.ours import Ours
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
+from bench.figure import Figure
 
 COMING_BACK: Final = 15_000
 BEHIND: Final = 50
@@ -58,6 +59,10 @@ async def _run(run: Run) -> Outcome:
                 f"{p99_ms:.0f} ms (p50 {live.latencies.ms(50):.0f} ms)",
                 p99_ms < P99_MS and not live.disorder and not live.closed,
             ),
+        ],
+        figures=[
+            Figure(f"{COMING_BACK:,} viewers back at once: all served", "s", [served.last_served_s]),
+            Figure("… live p99 of the rest meanwhile", "ms", [p99_ms]),
         ],
     )
 

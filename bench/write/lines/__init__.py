@@ -4,6 +4,9 @@
 |---|---|
 | `per_comment.py` | CPU of the writer for each comment, beside a plain Quart route |
 | `per_second.py` | how many comments a second are accepted with 201 |
+| `knee.py` | how late answers come, as more and more is posted |
+| `copies.py` | what a live copy costs nats-server |
+| `sizes.py` | what a comment takes on disk |
 | `alone.py` | one client that posts one comment after the other, and one viewer |
 | `catching_up.py` | how fast the archive catches up after it stood still |
 | `pages.py` | pages of 50 a second, where pages repeat and where none does |
@@ -15,12 +18,15 @@ from __future__ import annotations
 from typing import Final
 
 from bench.write.line import Line
-from bench.write.lines import alone, catching_up, pages, per_comment, per_second, to_viewers
+from bench.write.lines import alone, catching_up, copies, knee, pages, per_comment, per_second, sizes, to_viewers
 
 ALL: Final[tuple[Line, ...]] = (
     per_comment.LINE,
     per_second.LINE,
+    knee.LINE,
     alone.LINE,
+    sizes.LINE,
+    copies.LINE,
     catching_up.LINE,
     pages.LINE,
     to_viewers.LINE,

@@ -9,6 +9,7 @@ import time
 from typing import Final
 
 from bench.fanout.scenario import Verdict
+from bench.figure import Figure
 from bench.write.line import Found, Line, Run
 from livecomments.client import Client
 from livecomments.latencies import Latencies
@@ -43,6 +44,10 @@ def measure(run: Run) -> Found:
         ],
         [f"{late} of {COMMENTS} were answered 202"] if late else [],
         {"answer_ms": answer_ms, "viewer_ms": seen_ms, "answered_202": late},
+        [
+            Figure("one client alone: answered, p50", "ms", answered.blocks_ms(50)),
+            Figure("one client alone: on a viewer's socket, p50", "ms", seen.blocks_ms(50)),
+        ],
     )
 
 

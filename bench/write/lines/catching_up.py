@@ -13,6 +13,7 @@ from typing import Final
 import asyncpg
 
 from bench.fanout.scenario import Verdict
+from bench.figure import Figure
 from bench.write.line import Found, Line, Run
 from bench.write.system import Window
 from runtime import jetstream
@@ -76,6 +77,7 @@ async def _measure(run: Run) -> Found:
             + ", ".join(f"{part} {costs[part]}" for part in ("archivers", "postgres", "nats"))
         ],
         {"rows_per_s": rates, "us": costs},
+        [Figure("rows archived a second, catching up", "1/s", rates, "higher")],
     )
 
 

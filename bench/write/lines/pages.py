@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 
 from bench.fanout.scenario import Verdict
+from bench.figure import Figure
 from bench.write import wrk
 from bench.write.line import Found, Line, Run
 from bench.write.system import System, Window
@@ -50,9 +51,9 @@ def measure(run: Run) -> Found:
     small = _Table(run.system, SMALL_SHARD)
     asyncio.run(small.fill(SMALL))
     run.say("pages that repeat")
-    repeated = _pages(run, small, REPEATED_PAGES)
+    repeated, *more_repeated = [_pages(run, small, REPEATED_PAGES) for _ in range(run.turns or 1)]
     run.say("pages of which none repeats")
-    different = _pages(run, small, DIFFERENT_PAGES)
+    different, *more_different = [_pages(run, small, DIFFERENT_PAGES, turn + 1) for turn in range(run.turns or 1)]
     verdicts = [
         Verdict(
             "pages of 50 per core second, where they repeat",
@@ -82,7 +83,19 @@ def measure(run: Run) -> Found:
         f" µs a page: history {one['history_us']:.0f}, postgres {one['postgres_us']:.0f}"
         for name, one in figures.items()
     ]
-    return Found(verdicts, remarks, figures)
+    return Found(
+        verdicts,
+        remarks,
+        figures,
+        [
+            Figure("pages a core second, repeated", "1/s", _per_core([repeated, *more_repeated]), "higher"),
+            Figure("pages a core second, none repeated", "1/s", _per_core([different, *more_different]), "higher"),
+        ],
+    )
+
+
+def _per_core(several: list[dict[str, float]]) -> list[float]:
+    return [one["per_core_s"] for one in several]
 
 
 def _growth(run: Run, small: _Table, figures: dict[str, dict[str, float]]) -> tuple[float, float]:
