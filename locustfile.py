@@ -11,7 +11,7 @@ Without `--host` it goes to the cluster that runs in LIVECOMMENTS_DATA_DIR. Abov
 told to, and above the readable rate viewers are shown a sample; to measure without,
 
     LIVECOMMENTS_READABLE_RATE=0 LIVECOMMENTS_USER_RATE=0 LIVECOMMENTS_USER_TOTAL_RATE=0 \
-    LIVECOMMENTS_POSTS_PER_ADDRESS=0 make run
+    LIVECOMMENTS_POSTS_PER_ADDRESS=0 LIVECOMMENTS_REQUESTS_PER_ADDRESS=0 make run
 
 Arrivals are an open loop: a comment is due at its time whether or not those before it were answered, and each latency
 counts from then. Each watcher is held to account: a comment that was missed, came twice or out of order ends the run

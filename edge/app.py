@@ -212,7 +212,7 @@ def _stop_reconnecting(refused: Refused) -> Response:
     response = Response(b"", 204)
     response.headers.pop("Content-Type", None)
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Problem-Code"] = refused.code
+    response.headers["Problem-Code"] = response.headers["Livecomments-Problem"] = refused.code  # told, and counted
     return response
 
 

@@ -107,11 +107,6 @@ class Tokens:
         self._awaited: Future[None] | None = None
         self._waiting = 0  # for that
 
-    @property
-    def leeway_s(self) -> float:
-        """Return for how long after its `exp` a token is still good."""
-        return self._leeway_s
-
     def check(self, token: str) -> Identity:
         """Return whom the token names. Raises `Refused` (`no_token`), the same for every defect.
 
