@@ -36,6 +36,8 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "user_rate": 0,
     "user_total_rate": 0,
     "posts_per_address": 0,
+    "requests_per_address": 0,
+    "open_per_address": 0,
     "streams_per_address": 0,
     "streams_per_user": 0,
     "stream_bytes": STREAM_BYTES,
