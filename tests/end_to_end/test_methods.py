@@ -10,6 +10,10 @@ import pytest
     ("path", "taken", "others"),
     [
         ("/comments/v", "GET, HEAD, OPTIONS, POST", ["PUT", "DELETE", "PATCH"]),
+        ("/comments/v/12", "DELETE, OPTIONS", ["PUT", "PATCH"]),
+        ("/videos/v", "GET, HEAD, OPTIONS, PUT", ["DELETE", "PATCH"]),
+        ("/videos/v/words", "GET, HEAD, OPTIONS, PUT", ["DELETE", "PATCH"]),
+        ("/videos/v/bans/u", "DELETE, OPTIONS, PUT", ["POST", "PATCH"]),
         ("/guests", "OPTIONS, POST", ["PUT", "PATCH"]),
     ],
 )

@@ -153,7 +153,7 @@ async def open_page(contexts: Any, site: str, video: str) -> OpenPage:
                 f"if (!sessionStorage['livecomments.guest']) sessionStorage['livecomments.guest'] = {json.dumps(kept)}"
             )
         viewer = Viewer(await context.new_page())
-        await viewer.page.goto(f"{at}/?video={video}")
+        await viewer.open(f"{at}/?video={video}")
         if live:
             await viewer.is_live()
         return viewer
@@ -190,7 +190,7 @@ async def open_component(contexts: Any, site: str, video: str) -> OpenPage:
             )
 
         await context.route(f"{at}/somebody-elses-page", embed)
-        await viewer.page.goto(f"{at}/somebody-elses-page")
+        await viewer.open(f"{at}/somebody-elses-page")
         if live:
             await viewer.is_live()
         return viewer

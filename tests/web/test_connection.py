@@ -197,7 +197,7 @@ async def test_waits_grow_and_differ(open_component):
 async def test_it_polls_where_it_is_told_to_and_returns_to_the_stream(open_page, between, post, video):
     told = json.dumps({"url": f"/comments/{video}/snapshot", "intervalMs": 200})
     between.answer_next_stream(
-        f'event: poll\ndata: {told}\n\nretry: 3000\n\nevent: bye\ndata: {{"reason": "poll"}}\n\n'
+        f'event: poll\ndata: {told}\n\nretry: 4000\n\nevent: bye\ndata: {{"reason": "poll"}}\n\n'
     )
     await post("before")
     ada = await open_page("Ada", at=between.url)

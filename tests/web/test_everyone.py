@@ -111,6 +111,8 @@ async def test_it_works_by_keyboard_alone(open_page, post):
     await keys.press("Enter")
     await ada.sees("typed")
     await keys.press("Shift+Tab")
+    assert await focused(ada.page) == "actions", "what can be done with one's own comment"
+    await keys.press("Shift+Tab")
     assert await focused(ada.page) == "scroller"
     assert await ada.run("getComputedStyle(scroller).outlineStyle") == "solid", "one sees where one is"
     await keys.press("Home")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Page, expect
+from playwright.async_api import ConsoleMessage, Error, Page, Request, expect
+
+# Other tests make networks of their own on this machine, and Chromium starts all its connections anew whenever one
+# comes or goes.
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
+OPEN_TRIES = 3
 
 SHOWN = "live-comments .list > li[data-id] .text"
 ROWS = "live-comments .list > li"
@@ -29,8 +34,23 @@ class Viewer:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.errors: list[str] = []
+        self._dropped = False
         page.on("console", self._said)
+        page.on("requestfailed", self._failed)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    async def open(self, url: str) -> None:
+        """Go to a page. What Chromium drops because the machine's network changes meanwhile is asked for again."""
+        for _ in range(OPEN_TRIES):
+            self._dropped = False
+            try:
+                await self.page.goto(url)
+            except Error as error:
+                if NETWORK_CHANGED not in error.message:
+                    raise
+                continue
+            if not self._dropped:
+                return
 
     async def is_live(self, timeout_ms: float = 20_000) -> None:
         await expect(self.page.locator(LIVE)).to_be_visible(timeout=timeout_ms)
@@ -69,5 +89,9 @@ class Viewer:
         )
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and NETWORK_CHANGED not in message.text:
             self.errors.append(message.text)
+
+    def _failed(self, request: Request) -> None:
+        if NETWORK_CHANGED in (request.failure or ""):
+            self._dropped = True

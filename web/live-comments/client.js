@@ -4,6 +4,7 @@
  * events   "change"   `comments` or `pending` is not what it was
  *          "state"    `state` has changed
  *          "viewers"  `viewers` has changed
+ *          "rules"    `rules` has changed: slow mode, members only, a pause, the end
  *          "sampled"  of `sampled.of` comments in the last second, `sampled.shown` were shown
  *
  * state    "connecting"  on its way
@@ -15,12 +16,14 @@
 import { Following } from "./following.js";
 import { Problem } from "./http.js";
 import { Outbox } from "./outbox.js";
+import { changed, standing, USUAL } from "./rules.js";
 import { PAGE_AT_MOST, Service } from "./service.js";
 import { Timeline } from "./timeline.js";
 import { nextWaitMs, pause } from "./waiting.js";
 
 const PAGE = 50; // comments
 const MEND_TRIES = 5;
+const ORDER_TRIES = 4; // of a moderator's, while the service is away
 const MENDED_AT_MOST = 500; // comments that were left out and are fetched one and all; of more, the newest page is
 const FROM_THE_BEGINNING = "0";
 
@@ -29,10 +32,14 @@ export class LiveComments extends EventTarget {
   viewers = null;
   sampled = null;
   problem = null;
+  rules = USUAL;
   timeline = new Timeline();
   outbox;
   #service;
   #following;
+  #video;
+  #nextRules = USUAL;
+  #polled = new Set(); // ids of the last snapshot
   #stopping = new AbortController();
   #mending = false;
   #loadingOlder = false;
@@ -46,6 +53,7 @@ export class LiveComments extends EventTarget {
   constructor({ video, src = "", token = null }) {
     super();
     const { signal } = this.#stopping;
+    this.#video = video;
     this.#service = new Service({ video, src, token, signal });
     this.outbox = new Outbox(this.#service, () => this.#changed(), signal);
     this.#following = new Following(
@@ -76,6 +84,17 @@ export class LiveComments extends EventTarget {
     return this.#service.credentials.userId;
   }
 
+  /** Whether the viewer's token moderates this video. */
+  get moderates() {
+    return this.#service.credentials.moderates(this.#video);
+  }
+
+  /** Whether the viewer may write now, and if not, why and for how long: see `rules.js`. */
+  get standing() {
+    const viewer = { moderates: this.moderates, member: this.#service.credentials.isMember(this.#video) };
+    return standing(this.rules, viewer, this.outbox.sentMs, Date.now());
+  }
+
   /** Whether comments come by polling, because a stream cannot be had. */
   get polling() {
     return this.#following.polling;
@@ -101,6 +120,37 @@ export class LiveComments extends EventTarget {
   /** Post a comment. It is in `pending` at once, and leaves it when the stream has brought it. */
   post(text) {
     this.outbox.add(text);
+  }
+
+  /** Remove a comment: one's own, or any as a moderator. Rejects with a `Problem`. */
+  async remove(id) {
+    await this.#surely(() => this.#service.remove(id));
+    this.timeline.remove(Number(id));
+    this.#changed();
+  }
+
+  /**
+   * Shut somebody out of the video, as a moderator: for `forS` seconds, or for ever without; with `comments`, all that
+   * they have said is removed as well. Rejects with a `Problem`.
+   */
+  async ban(userId, how = {}) {
+    await this.#surely(() => this.#service.ban(userId, how));
+    if (!how.comments) return;
+    this.timeline.removeBy(userId);
+    this.#changed();
+  }
+
+  /** Do what may be repeated without harm until it is known to be done; rejects with the `Problem` of the last try. */
+  async #surely(does) {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        await does();
+        return;
+      } catch (problem) {
+        if (!(problem instanceof Problem) || problem.kind !== "away" || failures >= ORDER_TRIES) throw problem;
+        await pause(nextWaitMs(failures, problem.retryAfterMs), this.#stopping.signal);
+      }
+    }
   }
 
   /** Read one more page above the oldest comment. True: there is something new to show. */
@@ -171,8 +221,12 @@ export class LiveComments extends EventTarget {
   }
 
   #takeSnapshot({ comments, viewers }) {
-    const first = comments[0]?.number ?? 0;
-    if (first > this.timeline.newest) this.timeline.restart(comments, false); // there may be more in between
+    const first = comments[0]?.number ?? Number.POSITIVE_INFINITY;
+    const polled = new Set(comments.map(({ id }) => id));
+    // A snapshot does not say what was removed: it is what the one before had, and this one should have.
+    for (const id of this.#polled) if (!polled.has(id) && Number(id) > first) this.timeline.remove(Number(id));
+    this.#polled = polled;
+    if (comments.length > 0 && first > this.timeline.newest) this.timeline.restart(comments, false); // there may be more in between
     for (const comment of comments) this.#takeComment(comment);
     this.#set("viewers", viewers);
     this.#changed();
@@ -191,6 +245,7 @@ export class LiveComments extends EventTarget {
         this.#takeComment({ ...data, id: data.commentId, number: Number(data.commentId) });
         break;
       case "sync":
+        this.#rule(USUAL); // what is not as usual follows
         if (!data.complete) this.#reload(data);
         break;
       case "skipped":
@@ -198,8 +253,12 @@ export class LiveComments extends EventTarget {
         else this.#fetchSkipped(data);
         break;
       case "delete":
-        this.timeline.remove(Number(data.commentId));
+        if (data.userId !== undefined) this.timeline.removeBy(data.userId);
+        else this.timeline.remove(Number(data.commentId));
         this.#changed();
+        break;
+      case "state":
+        this.#rule(changed(this.#nextRules, data));
         break;
       case "viewers":
         this.#set("viewers", data.count);
@@ -209,6 +268,15 @@ export class LiveComments extends EventTarget {
         break;
       default: // what follows `bye` and `poll` is seen to elsewhere; names to come are for clients to come
     }
+  }
+
+  /** Have other rules, once what came together has been read. */
+  #rule(rules) {
+    this.#nextRules = rules;
+    queueMicrotask(() => {
+      const same = Object.keys(USUAL).every((name) => this.rules[name] === this.#nextRules[name]);
+      if (!same) this.#set("rules", this.#nextRules);
+    });
   }
 
   /** The stream has left a range out: read it from history, where it will be in a moment if it is not there yet. */

@@ -14,7 +14,9 @@ export class Composer {
   #send;
   #words;
   #does;
+  #hint;
   #composing = false;
+  #maySend = true;
 
   /** @param {{post: (text: string) => void, mayPost: () => boolean}} does */
   constructor(words, does) {
@@ -24,15 +26,17 @@ export class Composer {
       enterkeyhint: "send",
       autocomplete: "off",
       spellcheck: "true",
-      "aria-describedby": "left",
+      "aria-describedby": "left hint",
       part: "field",
     });
     this.#grows = element("span", { class: "grows" }, this.#field);
     this.#left = element("span", { class: "left", id: "left" });
     this.#send = element("button", { class: "send", type: "submit", part: "send", disabled: true }, icon(ARROW_UP));
+    this.#hint = element("p", { class: "hint", id: "hint", hidden: true });
     this.form = element(
       "form",
       { class: "composer", part: "composer" },
+      this.#hint,
       element("div", { class: "field" }, this.#grows, this.#left, this.#send),
     );
     this.#field.addEventListener("input", () => this.update());
@@ -61,13 +65,26 @@ export class Composer {
     this.update();
   }
 
+  /**
+   * Say what stands in the way, if anything. What has been written stays, and so does the focus.
+   * @param {{hint: string, mayWrite: boolean, maySend: boolean}} how
+   */
+  limit({ hint, mayWrite, maySend }) {
+    this.#hint.textContent = hint;
+    this.#hint.hidden = hint === "";
+    this.#field.readOnly = !mayWrite;
+    this.#maySend = mayWrite && maySend;
+    this.form.classList.toggle("closed", !mayWrite);
+    this.update();
+  }
+
   /** Say how much room is left, and whether it can be sent. */
   update() {
     const left = this.#charactersLeft;
     this.#left.textContent = left < SAY_FROM ? left.toLocaleString() : "";
     this.#left.title = left < SAY_FROM ? this.#words.left(left) : "";
     this.#left.classList.toggle("over", left < 0);
-    this.#send.disabled = left < 0 || this.#text === "" || !this.#does.mayPost();
+    this.#send.disabled = left < 0 || this.#text === "" || !this.#mayPost;
     this.#field.setAttribute("aria-invalid", String(left < 0));
     this.#grows.dataset.text = this.#field.value; // what makes the field as high as its text
   }
@@ -81,6 +98,10 @@ export class Composer {
     this.#field.value = [text, this.#field.value].filter((part) => part !== "").join("\n");
     this.update();
     this.focus();
+  }
+
+  get #mayPost() {
+    return this.#maySend && this.#does.mayPost();
   }
 
   get #text() {
@@ -100,7 +121,7 @@ export class Composer {
   }
 
   #submit() {
-    if (this.#text === "" || this.#charactersLeft < 0 || !this.#does.mayPost()) return;
+    if (this.#text === "" || this.#charactersLeft < 0 || !this.#mayPost) return;
     this.#does.post(this.#text.toWellFormed?.() ?? this.#text);
     this.#field.value = "";
     this.update();

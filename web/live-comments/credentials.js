@@ -5,12 +5,15 @@
 
 import { Problem } from "./http.js";
 
+const STAFF = ["moderator", "host"];
+
 export class Credentials {
   #ask;
   #token = null;
   #asked = false;
   #asking = null;
   #userId = null;
+  #claims = null; // of the token; null where there is none to read
 
   /** @param {((renew: boolean) => string | null | Promise<string | null>) | null} ask */
   constructor(ask) {
@@ -20,6 +23,21 @@ export class Credentials {
   /** The user whom the token names; null where that is not known. */
   get userId() {
     return this.#userId;
+  }
+
+  /** Whether the token moderates a video: for show, as all of this is. The service decides. */
+  moderates(video) {
+    return STAFF.includes(this.#claims?.role) && this.#lists(video);
+  }
+
+  /** Whether the token is a member's on a video; null where that is not known. */
+  isMember(video) {
+    return this.#claims && (STAFF.includes(this.#claims.role) || this.#claims.member === true) && this.#lists(video);
+  }
+
+  #lists(video) {
+    const { videos } = this.#claims;
+    return Array.isArray(videos) && (videos.includes("*") || videos.includes(video));
   }
 
   /** Whether there is anybody to ask for another token. */
@@ -58,16 +76,17 @@ export class Credentials {
       throw new Problem({ kind: "away", code: "no_new_token", detail: "No token could be had.", cause });
     }
     this.#asked = true;
-    this.#userId = subject(this.#token) ?? this.#userId;
+    this.#claims = claimsOf(this.#token);
+    this.#userId = this.#claims?.sub ?? this.#userId;
   }
 }
 
-/** The user id in a token (a JWT); null where there is none to read. It is for show: the service checks it. */
-function subject(token) {
+/** The claims in a token (a JWT); null where there are none to read. */
+function claimsOf(token) {
   try {
     const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes)).sub ?? null;
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return null;
   }

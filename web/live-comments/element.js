@@ -9,7 +9,7 @@
  *              me         {name, userId}: how the viewer's own comments look until they are stored
  *              words      what replaces words of `WORDS`
  *              client     the `LiveComments` behind it, null while there is no video
- * events       state, viewers, sampled   as those of `LiveComments`
+ * events       state, viewers, sampled, rules   as those of `LiveComments`
  * slots        foot       below the field
  */
 
@@ -18,12 +18,14 @@ import { LiveComments } from "./client.js";
 import { Composer } from "./composer.js";
 import { element, icon } from "./dom.js";
 import { CommentList } from "./list.js";
+import { Moderating } from "./moderating.js";
 import { whyNot } from "./row.js";
 import { styles } from "./styles.js";
 import { wordsWith } from "./words.js";
 
 const QUIETLY_MS = 1_500; // a connection that is back by then was hardly away
 const SAMPLED_MS = 2_500; // the service says it every second, while it is so
+const TOLD_MS = 6_000;
 const ARROW_DOWN = "M8 12.5 3 7.5l1.2-1.2L7.2 9.3V3h1.6v6.3l3-3L13 7.5Z";
 const EYE =
   "M8 3.2C4.6 3.2 2 5.6.9 8c1.1 2.4 3.7 4.8 7.1 4.8S14 10.4 15.1 8C14 5.6 11.4 3.2 8 3.2Zm0 7.6a2.8 2.8 0 1 1 0-5.6 2.8 2.8 0 0 1 0 5.6Z";
@@ -38,11 +40,19 @@ export class LiveCommentsElement extends HTMLElement {
   #parts;
   #composer;
   #announcer;
+  #moderating = new Moderating({
+    client: () => this.client,
+    words: () => this.#words,
+    tell: (text) => this.#tell(text),
+    whenLost: () => this.#parts.scroller.focus({ preventScroll: true }),
+  });
   #list = null;
   #starting = false;
   #told = null; // what was announced of the connection: "live" or "lost"
   #stateTimer;
   #sampledTimer;
+  #standingTimer;
+  #toldTimer;
 
   constructor() {
     super();
@@ -150,13 +160,15 @@ export class LiveCommentsElement extends HTMLElement {
       newerText,
       icon(ARROW_DOWN),
     );
-    const above = element("div", { class: "above-composer" }, newer);
+    const told = element("p", { class: "told", hidden: true });
+    const above = element("div", { class: "above-composer" }, newer, told);
     const announced = element("p", { class: "only-read", "aria-live": "polite" });
     scroller.addEventListener("keydown", (event) => {
       if (event.key === "End" && !event.defaultPrevented) this.#list?.follow();
     });
-    const top = [header, scroller, above, announced, this.#composer.form, element("slot", { name: "foot" })];
-    return { top, title, viewers, state, again, note, list, scroller, newer, newerText, announced };
+    const foot = element("slot", { name: "foot" });
+    const top = [header, scroller, above, announced, this.#composer.form, foot, this.#moderating.menu.root];
+    return { top, title, viewers, state, again, note, list, scroller, newer, newerText, told, announced };
   }
 
   /** Put the words where they belong. */
@@ -168,6 +180,7 @@ export class LiveCommentsElement extends HTMLElement {
     this.#composer.say(this.#words);
     this.#showState();
     this.#showViewers();
+    this.#showStanding();
     if (this.#list) this.#drawn();
   }
 
@@ -187,22 +200,26 @@ export class LiveCommentsElement extends HTMLElement {
     if (!video) return;
     const client = new LiveComments({ video, src, token: this.#token });
     this.client = client;
-    for (const name of ["state", "viewers", "sampled"]) {
+    for (const name of ["state", "viewers", "sampled", "rules"]) {
       client.addEventListener(name, () => this.dispatchEvent(new Event(name)));
     }
     client.addEventListener("state", () => this.#showStateSoon());
     client.addEventListener("viewers", () => this.#showViewers());
     client.addEventListener("sampled", () => this.#showSampled());
-    client.addEventListener("change", () => this.#composer.update());
+    client.addEventListener("change", () => this.#showStanding());
+    client.addEventListener("rules", () => this.#showStanding({ announced: true }));
     this.#showList();
     this.#showState();
     this.#showViewers();
+    this.#showStanding();
     client.start();
   }
 
   #stop() {
     clearTimeout(this.#stateTimer);
     clearTimeout(this.#sampledTimer);
+    clearTimeout(this.#standingTimer);
+    this.#moderating.menu.close();
     this.#announcer.close();
     this.#list?.close();
     this.client?.stop();
@@ -217,6 +234,8 @@ export class LiveCommentsElement extends HTMLElement {
     this.#list = new CommentList(client, this.#parts, this.#words, {
       me: () => this.#me,
       drawn: () => this.#drawn(),
+      may: (comment) => this.#moderating.may(comment),
+      offer: (comment, button) => this.#moderating.offer(comment, button),
       arrived: (comments) => this.#announcer.arrived(comments),
       again: (entry) => client.outbox.again(entry),
       discard: (entry) => client.outbox.discard(entry),
@@ -261,6 +280,7 @@ export class LiveCommentsElement extends HTMLElement {
       this.#stateTimer = setTimeout(() => this.#showState(), QUIETLY_MS);
     } else {
       this.#showState();
+      this.#showStanding();
       if (this.#list) this.#drawn();
     }
   }
@@ -296,5 +316,36 @@ export class LiveCommentsElement extends HTMLElement {
       viewers.lastElementChild.textContent = this.viewers.toLocaleString();
       viewers.title = this.#words.viewers(this.viewers);
     }
+  }
+
+  /** Say by the field what the host has set, as far as it matters to this viewer; while one waits, anew each second. */
+  #showStanding({ announced = false } = {}) {
+    clearTimeout(this.#standingTimer);
+    if (!this.client) return;
+    const { why, mayWrite, waitS } = this.client.standing;
+    const { rules, problem } = this.client;
+    const words = this.#words;
+    const hints = {
+      ended: words.over,
+      paused: words.paused,
+      membersOnly: words.membersOnly,
+      slowMode: waitS > 0 ? words.slowWait(waitS) : words.slowMode(rules.slowModeS),
+    };
+    const hint = hints[why] ?? "";
+    this.#composer.limit({ hint, mayWrite: mayWrite && problem?.kind !== "refused", maySend: waitS === 0 });
+    if (announced && hint) this.#announcer.notice(hint);
+    if (waitS > 0) this.#standingTimer = setTimeout(() => this.#showStanding(), 1_000);
+  }
+
+  /** Say a sentence about what the viewer has done, for a while. */
+  #tell(text) {
+    const { told } = this.#parts;
+    clearTimeout(this.#toldTimer);
+    told.textContent = text;
+    told.hidden = false;
+    this.#announcer.notice(text);
+    this.#toldTimer = setTimeout(() => {
+      told.hidden = true;
+    }, TOLD_MS);
   }
 }

@@ -34,6 +34,22 @@ export interface PendingComment {
 /** Gives the token to send; with `renew`, the last one was not taken. */
 export type TokenSource = (renew: boolean) => string | null | Promise<string | null>;
 
+/** What a host has set for a video. */
+export interface Rules {
+  readonly slowModeS: number;
+  readonly membersOnly: boolean;
+  readonly paused: boolean;
+  readonly ended: boolean;
+}
+
+/** What that means for the viewer now; `why` is null when everything is as usual. */
+export interface Standing {
+  readonly why: "slowMode" | "membersOnly" | "paused" | "ended" | null;
+  readonly mayWrite: boolean;
+  /** Seconds until the next comment, in slow mode. */
+  readonly waitS: number;
+}
+
 export type State = "connecting" | "live" | "away" | "ended";
 
 /** Why a request did not succeed. */
@@ -50,6 +66,7 @@ interface LiveCommentsEventMap {
   state: Event;
   viewers: Event;
   sampled: Event;
+  rules: Event;
 }
 
 /** One video's comments, live, without any DOM. */
@@ -65,11 +82,19 @@ export class LiveComments extends EventTarget {
   /** Why it has ended. */
   readonly problem: Problem | null;
   readonly userId: string | null;
+  readonly rules: Rules;
+  readonly standing: Standing;
+  /** Whether the viewer's token moderates this video. */
+  readonly moderates: boolean;
   /** Comments that have come since `hold()`. */
   readonly unread: number;
   start(): Promise<void>;
   stop(): void;
   post(text: string): void;
+  /** Remove a comment: the viewer's own, or any as a moderator. Rejects with a `Problem`. */
+  remove(id: string): Promise<void>;
+  /** Shut somebody out, as a moderator; with `comments`, all that they said is removed. Rejects with a `Problem`. */
+  ban(userId: string, how?: { forS?: number; comments?: boolean }): Promise<void>;
   /** Read one more page above the oldest comment; resolves to whether there is something new to show. */
   older(): Promise<boolean>;
   /** Keep `comments` where they are, while somebody reads them; new ones wait. */
@@ -121,6 +146,18 @@ export interface Words {
   readonly discard: string;
   readonly readOut: (name: string, text: string) => string;
   readonly notSent: (why: string) => string;
+  readonly actions: (name: string) => string;
+  readonly deleteOwn: string;
+  readonly remove: string;
+  readonly banFor: (name: string, minutes: number) => string;
+  readonly banAndRemove: (name: string) => string;
+  readonly banned: (name: string) => string;
+  readonly notDone: (why: string) => string;
+  readonly slowMode: (seconds: number) => string;
+  readonly slowWait: (seconds: number) => string;
+  readonly membersOnly: string;
+  readonly paused: string;
+  readonly over: string;
   readonly problems: Readonly<Record<string, string>>;
 }
 

@@ -35,13 +35,14 @@ export class CommentList {
   #followedMs = Number.NEGATIVE_INFINITY;
   #arrivals = []; // times of comments, over the last second
   #frame = 0;
+  #tabStop = null;
   #open = new AbortController();
   #resized;
 
   /**
    * @param {import("./client.js").LiveComments} client
    * @param {{scroller: HTMLElement, list: HTMLElement}} parts
-   * @param {{drawn: Function, arrived: Function, again: Function, edit: Function, discard: Function, me: Function}} does
+   * @param {{drawn: Function, arrived: Function, may: Function, offer: Function, again: Function, edit: Function, discard: Function, me: Function}} does
    */
   constructor(client, { scroller, list }, words, does) {
     this.#client = client;
@@ -58,6 +59,7 @@ export class CommentList {
       };
       scroller.addEventListener(begun, moves, { signal, passive: true });
     }
+    list.addEventListener("keydown", (event) => this.#walk(event), { signal });
     this.#resized = new ResizeObserver(() => this.#following && this.#toEnd());
     // What stands in it too: a note above the rows that appears would leave the newest one half out of sight.
     for (const part of [scroller, ...scroller.children]) this.#resized.observe(part);
@@ -123,6 +125,7 @@ export class CommentList {
       this.#draw();
     }
     this.#top = scrollTop;
+    if (!this.#following) this.#setTabStop();
     if (!this.#following && scrollTop < NEAR_PX) this.#reachUp();
   }
 
@@ -236,8 +239,7 @@ export class CommentList {
     let changed = false;
     for (const [key, { row }] of this.#rows) {
       if (wanted.has(key)) continue;
-      if (row.contains(row.getRootNode().activeElement)) this.#scroller.focus({ preventScroll: true });
-      row.remove();
+      this.#takeAway(row);
       this.#rows.delete(key);
       changed = true;
     }
@@ -250,14 +252,50 @@ export class CommentList {
         continue;
       }
       if (drawn?.row === next) next = next.nextElementSibling;
-      drawn?.row.remove();
-      const row = typeof what === "string" ? this.#entryRow(key, pending) : commentRow(what, this.#words);
+      if (drawn) this.#takeAway(drawn.row);
+      const row = typeof what === "string" ? this.#entryRow(key, pending) : this.#commentRow(what);
       this.#list.insertBefore(row, next);
       this.#rows.set(key, { row, what });
       changed = true;
     }
-    if (changed) foldLong(this.#list, this.#words);
+    if (changed) {
+      foldLong(this.#list, this.#words);
+      this.#setTabStop();
+    }
     return changed;
+  }
+
+  #takeAway(row) {
+    if (row.contains(row.getRootNode().activeElement)) this.#scroller.focus({ preventScroll: true });
+    row.remove();
+  }
+
+  #commentRow(comment) {
+    const offer = (button) => this.#does.offer(comment, button);
+    return commentRow(comment, this.#words, this.#does.may(comment) ? offer : null);
+  }
+
+  /** By Tab one gets to the newest comment in view that something can be done with, and to others by arrow keys. */
+  #setTabStop(button = null) {
+    const root = /** @type {ShadowRoot} */ (this.#list.getRootNode());
+    if (!button && this.#tabStop?.isConnected && root.activeElement === this.#tabStop) return;
+    const all = button ? [] : [...this.#list.querySelectorAll(".actions")];
+    const seenTo = all.length > 0 && !this.#following ? this.#scroller.scrollTop + this.#scroller.clientHeight : Infinity;
+    button ??= all.findLast((one) => one.parentElement.offsetTop < seenTo) ?? null;
+    this.#tabStop?.setAttribute("tabindex", "-1");
+    button?.setAttribute("tabindex", "0");
+    this.#tabStop = button;
+  }
+
+  #walk(event) {
+    const step = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
+    if (!step || !event.target.matches(".actions")) return;
+    event.preventDefault();
+    let row = event.target.parentElement[step];
+    while (row && !row.querySelector(":scope > .actions")) row = row[step];
+    if (!row) return;
+    this.#setTabStop(row.querySelector(":scope > .actions"));
+    this.#tabStop.focus();
   }
 
   #entryRow(key, pending) {

@@ -18,6 +18,7 @@ const KEPT_AT_MOST = 50; // entries altogether, while the stream is away
 
 export class Outbox {
   entries = [];
+  sentMs = Number.NEGATIVE_INFINITY; // when a comment was last taken
   #working = false;
   #service;
   #changed;
@@ -103,13 +104,15 @@ export class Outbox {
       try {
         entry.id = await this.#service.post(entry.text, entry.key);
         entry.state = "sent";
+        this.sentMs = Date.now();
         if (entry.guess?.id === entry.id) this.#service.credentials.learn(entry.guess.userId);
         entry.guess = null;
         return;
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         entry.problem = problem;
-        const again = problem.kind === "away" || (problem.kind === "busy" && problem.code !== "same_message");
+        const soon = problem.retryAfterMs <= GIVE_UP_MS; // slow mode may say an hour
+        const again = problem.kind === "away" || (problem.kind === "busy" && problem.code !== "same_message" && soon);
         if (!again || Date.now() - began > GIVE_UP_MS) {
           // What the stream has brought was stored, even if no answer ever said so.
           const stored = again && entry.guess;

@@ -1,6 +1,6 @@
 /** A comment as it is shown: one row, made once. */
 
-import { element } from "./dom.js";
+import { element, icon } from "./dom.js";
 
 const LONG_TEXT = 240; // characters, from which on a comment may need "more"
 const LONG_LINES = 6;
@@ -10,8 +10,10 @@ const TIME = { hour: "numeric", minute: "2-digit" };
 const clock = new Intl.DateTimeFormat(undefined, TIME);
 const calendar = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...TIME });
 
-/** A comment of the timeline. */
-export function commentRow(comment, words) {
+const DOTS = "M3 9.5a1.5 1.5 0 1 1 0-3 1.5 1.5 0 0 1 0 3Zm5 0a1.5 1.5 0 1 1 0-3 1.5 1.5 0 0 1 0 3Zm5 0a1.5 1.5 0 1 1 0-3 1.5 1.5 0 0 1 0 3Z";
+
+/** A comment of the timeline. `offer`, where something can be done with it, is called with its button. */
+export function commentRow(comment, words, offer = null) {
   if (comment.deleted) {
     return element(
       "li",
@@ -25,7 +27,19 @@ export function commentRow(comment, words) {
   const role = staff ? element("span", { class: "role", text: words.roles[comment.role] }) : null;
   const made = row(comment.name ?? comment.userId, comment.userId, comment.message, role, time);
   made.dataset.id = comment.id;
+  if (offer) made.append(actionsButton(words.actions(comment.name ?? comment.userId), offer));
   return made;
+}
+
+/** One of them can be reached by Tab: which one is the list's to say. The others follow by the arrow keys. */
+function actionsButton(label, offer) {
+  const button = element(
+    "button",
+    { type: "button", class: "actions", tabindex: -1, "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": label },
+    icon(DOTS),
+  );
+  button.addEventListener("click", () => offer(button));
+  return button;
 }
 
 /** The time; of another day than today, that day as well. */

@@ -9,6 +9,7 @@ export class Service {
   credentials;
   #src;
   #video;
+  #rules;
   #signal;
 
   /**
@@ -19,6 +20,7 @@ export class Service {
     this.credentials = new Credentials(token);
     this.#src = src.replace(/\/+$/, "");
     this.#video = `/comments/${encodeURIComponent(video)}`;
+    this.#rules = `/videos/${encodeURIComponent(video)}`;
     this.#signal = signal;
   }
 
@@ -54,6 +56,20 @@ export class Service {
       body: JSON.stringify({ message }),
     });
     return (await json(response)).commentId;
+  }
+
+  /** Remove a comment: one's own, or any as a moderator. */
+  async remove(id) {
+    await this.#send(`${this.#video}/${id}`, { method: "DELETE" });
+  }
+
+  /** Shut somebody out, for `forS` seconds or for ever; with `comments`, all that they have said is removed as well. */
+  async ban(userId, how) {
+    await this.#send(`${this.#rules}/bans/${encodeURIComponent(userId)}`, {
+      method: "PUT",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(how),
+    });
   }
 
   async #send(path, init = {}) {

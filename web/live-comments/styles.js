@@ -161,6 +161,7 @@ h2 {
 .comment {
   display: flex;
   gap: 11px;
+  position: relative;
   padding: 6px 18px;
   contain: layout style;
   animation: arrive 180ms ease-out;
@@ -195,6 +196,68 @@ h2 {
   align-items: baseline;
   gap: 7px;
   font-size: 13px;
+}
+
+.actions {
+  position: absolute;
+  inset-block-start: 3px;
+  inset-inline-end: 10px;
+  display: grid;
+  place-items: center;
+  inline-size: 28px;
+  block-size: 26px;
+  padding: 0;
+  border: 0;
+  border-radius: 8px;
+  background: var(--_ground);
+  color: var(--_soft);
+  font-size: 16px;
+  cursor: pointer;
+}
+
+.actions:hover,
+.actions[aria-expanded="true"] {
+  background: var(--_raised);
+  color: var(--_ink);
+}
+
+@media (hover: hover) {
+  .comment:not(:hover, :focus-within) > .actions:not([aria-expanded="true"]) {
+    opacity: 0;
+  }
+}
+
+.menu {
+  position: fixed;
+  inset: auto;
+  max-inline-size: min(320px, calc(100vw - 16px));
+  margin: 0;
+  padding: 5px;
+  border: 1px solid var(--_line);
+  border-radius: 12px;
+  background: var(--_ground);
+  color: var(--_ink);
+  box-shadow: 0 12px 32px -8px rgb(0 0 0 / 45%);
+}
+
+.menu button {
+  display: block;
+  inline-size: 100%;
+  padding: 8px 12px;
+  border: 0;
+  border-radius: 8px;
+  background: none;
+  color: inherit;
+  font: inherit;
+  font-size: 14px;
+  overflow-wrap: anywhere;
+  text-align: start;
+  cursor: pointer;
+}
+
+.menu button:hover,
+.menu button:focus-visible {
+  background: var(--_raised);
 }
 
 .name {
@@ -317,6 +380,19 @@ h2 {
   cursor: pointer;
 }
 
+.told {
+  position: absolute;
+  inset-block-end: 12px;
+  inset-inline: 12px;
+  z-index: 1;
+  padding: 9px 14px;
+  border-radius: 12px;
+  background: var(--_ink);
+  color: var(--_ground);
+  font-size: 14px;
+  overflow-wrap: anywhere;
+}
+
 .newer:focus-visible {
   outline-color: var(--_ink);
 }
@@ -325,6 +401,18 @@ h2 {
   flex: none;
   padding: 12px 14px;
   border-block-start: 1px solid var(--_line);
+}
+
+.hint {
+  padding: 0 2px 9px 16px;
+  padding-inline: 16px 2px;
+  color: var(--_soft);
+  font-size: 13px;
+  font-variant-numeric: tabular-nums;
+}
+
+.closed .field {
+  opacity: 0.6;
 }
 
 .field {
@@ -505,7 +593,9 @@ h2 {
 
 @media (forced-colors: active) {
   .send,
-  .newer {
+  .newer,
+  .menu,
+  .told {
     border: 1px solid;
   }
 }

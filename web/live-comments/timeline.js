@@ -130,6 +130,13 @@ export class Timeline {
     }
   }
 
+  /** Show all comments of a user as deleted. */
+  removeBy(userId) {
+    for (const comment of [...this.comments, ...(this.#tail ?? [])]) {
+      if (comment.userId === userId) this.remove(comment.number);
+    }
+  }
+
   #forgetOldest() {
     this.comments.shift();
     this.complete = false;

@@ -1,6 +1,8 @@
 /** All words of the interface, in English. A page replaces those it wants to: `element.words = {send: "Senden", …}`. */
 
 const count = (number) => number.toLocaleString();
+const many = (number, one) => (number === 1 ? `1 ${one}` : `${count(number)} ${one}s`);
+const time = (seconds) => (seconds < 120 ? many(seconds, "second") : many(Math.ceil(seconds / 60), "minute"));
 
 export const WORDS = Object.freeze({
   title: "Comments",
@@ -16,8 +18,8 @@ export const WORDS = Object.freeze({
   ended: "not connected",
   again: "Try again",
   sampled: (shown, of) => `showing ${count(shown)} of ${count(of)} a second`,
-  viewers: (viewers) => (viewers === 1 ? "1 viewer" : `${count(viewers)} viewers`),
-  newComments: (comments) => (comments === 1 ? "1 new comment" : `${count(comments)} new comments`),
+  viewers: (viewers) => many(viewers, "viewer"),
+  newComments: (comments) => many(comments, "new comment"),
   newest: "Newest comments",
   empty: "Nobody has said anything yet.",
   beginning: "This is where it began.",
@@ -34,6 +36,18 @@ export const WORDS = Object.freeze({
   discard: "Discard",
   readOut: (name, text) => `${name}: ${text}`,
   notSent: (why) => `Your comment was not sent. ${why}`,
+  actions: (name) => `Comment by ${name}: what to do`,
+  deleteOwn: "Delete",
+  remove: "Remove this comment",
+  banFor: (name, minutes) => `Ban ${name} for ${many(minutes, "minute")}`,
+  banAndRemove: (name) => `Ban ${name} for good, and remove all their comments`,
+  banned: (name) => `${name} is banned.`,
+  notDone: (why) => `That did not work. ${why}`,
+  slowMode: (seconds) => `Slow mode: one comment in ${time(seconds)}`,
+  slowWait: (seconds) => `Slow mode: your next comment in ${time(seconds)}`,
+  membersOnly: "Only members can comment here.",
+  paused: "Comments are paused.",
+  over: "This is over: it takes no more comments.",
   // Why a comment waits or was refused, or why there is no connection: by the code of the problem. What has no words
   // here is told in those of the service.
   problems: {
@@ -43,6 +57,8 @@ export const WORDS = Object.freeze({
     unavailable: "It goes out by itself when the service is back.",
     unreachable: "It goes out by itself when the connection is back.",
     no_token: "Sign in to join the conversation.",
+    slow_mode: "Slow mode: it goes out by itself in a moment.",
+    banned: "You cannot take part here any more.",
   },
 });
 
