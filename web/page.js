@@ -25,6 +25,7 @@ function showRoom(asked) {
   part("watch").textContent = room.video;
   part("viewers").hidden = true;
   part("rooms").replaceChildren(...ROOMS.map(roomLink));
+  part("rooms").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   crowd.stop();
   player.show(pictureOf(room));
   if (entered) comments.video = room.video;
