@@ -16,6 +16,7 @@ from edge.metrics import CLOSED, ENDED, OPENED, VIEWERS
 from edge.moderation import Moderation
 from edge.viewer import Viewer
 from runtime.logs import get_logger
+from runtime.revocations import Revocation
 from runtime.settings import Settings
 from wire import sse
 
@@ -82,6 +83,12 @@ class Admission:
             self._on_the_way[viewer] = self._loop.create_task(self._join(viewer, held, position))
         elif not viewer.is_leaving:
             self._welcome(viewer, held)
+
+    def revoked(self, revocation: Revocation) -> None:
+        """Send away those whose tokens are no longer good."""
+        for viewer in list(self.viewers):
+            if viewer.identity is not None and not viewer.is_leaving and revocation.is_about(viewer.identity):
+                self._send_away(viewer, "revoked", _between(RETRY_MS))
 
     async def drain(self) -> None:
         """Send the viewers away, over the time that the fleet needs to take them in, each to come back at once.

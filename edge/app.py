@@ -28,6 +28,7 @@ from runtime.browsers import BrowserRules
 from runtime.credentials import Credentials
 from runtime.jetstream import Reader, close, connect
 from runtime.logs import get_logger
+from runtime.revocations import Revocations
 from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
@@ -59,7 +60,8 @@ class Edge:
     def __init__(self, settings: Settings) -> None:
         self.app = make_app(self.name)
         self._settings = settings
-        self._credentials = Credentials(settings, Tokens(settings))
+        self._tokens = Tokens(settings)
+        self._credentials = Credentials(settings, self._tokens)
         self.browser_rules = BrowserRules(settings)
         self._tasks: list[asyncio.Task[None]] = []
         self._connections: list[Client] = []
@@ -91,10 +93,14 @@ class Edge:
         moderation.attach(
             self.channels.open, self.admission.viewers, self.admission.limits.streams_of, self.snapshots.forget
         )
+        revocations = Revocations(replaying, self.admission.revoked)
+        await revocations.start()
+        self._tokens.is_revoked = revocations.hold
         self._probe = probe = Probe(self.channels, reader, shortage)
         work: tuple[Work, ...] = (
             audience.run,
             probe.run,
+            revocations.run,
             lambda: sweep(self.channels, self.admission.viewers, settings),
         )
         self._tasks = [asyncio.create_task(_for_ever(one)) for one in work]

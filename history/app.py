@@ -25,6 +25,7 @@ from runtime.credentials import Credentials
 from runtime.jetstream import Reader, StoreError
 from runtime.logs import get_logger
 from runtime.postgres import ArchiveAwayError
+from runtime.revocations import Revocations
 from runtime.service import Service, make_app
 from runtime.settings import Settings, SettingsError
 from runtime.tokens import Tokens
@@ -56,7 +57,8 @@ class History:
         self._replays = Replays(self._archive, settings.shards)
         self._connection: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        credentials = Credentials(settings, Tokens(settings))
+        self._tokens = Tokens(settings)
+        credentials = Credentials(settings, self._tokens)
         self._moderation = Moderation(credentials, self._archive, settings.shards)
         self._moderation.add_routes(self.app)
         self._pages = Pages(settings, self._archive, credentials, self._moderation)
@@ -128,6 +130,10 @@ class History:
                 _log.warning("no replays for edges", error=str(error))
                 await asyncio.sleep(RETRY_S)
         await self._moderation.start(self._connection)
+        revocations = Revocations(self._connection)
+        await revocations.start()
+        self._tokens.is_revoked = revocations.hold
+        self._tasks.append(asyncio.create_task(revocations.run(), name="revocations"))
         await self._replays.start(self._connection)
         await self._connection.subscribe(subjects.archived("*"), cb=self._archived)
         reader = Reader(self._connection)

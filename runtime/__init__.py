@@ -12,6 +12,7 @@
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |
 | `marks.py` | high-water marks: how far each shard's numbers went |
 | `video_states.py` | the states of videos: kept by NATS, known here |
+| `revocations.py` | tokens that are no longer good though they have not expired |
 | `postgres.py` | Postgres: a pool and a single connection, every option explicit |
 | `assets.py` | where the page, the migrations and the configurations are |
 | `queries.py` | SQL in named, described blocks of `.sql` files |

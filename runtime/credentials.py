@@ -43,6 +43,13 @@ class Credentials:
         identity.check_video(video)
         return identity
 
+    def operator(self, method: str, headers: Fields, cookies: Fields) -> Identity:
+        """Return who wants to change what belongs to no video. Raises `Refused`: `no_token`, `foreign_origin`."""
+        identity = self._identity(method, headers, cookies)
+        if identity is None:
+            raise Refused("no_token")
+        return identity
+
     def reader(self, method: str, headers: Fields, cookies: Fields, video: str) -> Identity | None:
         """Return who wants to read a video; None for nobody in particular where reading is public.
 

@@ -443,21 +443,28 @@ class Reader:
             raise _error(answer["error"])
         return set(answer["state"].get("deleted") or ())
 
+    async def kept_after(self, stream: str, subject: str, number: int, limit: int) -> tuple[list[Stored], int]:
+        """Return the same of another stream, of messages under a subject. Raises `StoreAwayError`, `StoreError`."""
+        return await self._get(stream, {"seq": number + 1, "batch": limit, "next_by_subj": subject})
+
     async def _direct_get(self, shard: int, request: dict[str, Any]) -> tuple[list[Stored], int]:
+        return await self._get(subjects.stream_name(shard), request)
+
+    async def _get(self, stream: str, request: dict[str, Any]) -> tuple[list[Stored], int]:
         self._asked += 1
         token = str(self._asked)
         gathering = _Gathering(asyncio.get_running_loop().create_future())
         self._waiting[token] = gathering
         try:
             await self._connection.publish(
-                f"$JS.API.DIRECT.GET.{subjects.stream_name(shard)}",
+                f"$JS.API.DIRECT.GET.{stream}",
                 orjson.dumps(request),
                 reply=f"{self._inbox}.{token}",
             )
             async with asyncio.timeout(DIRECT_GET_TIMEOUT_S):  # not wait_for: see runtime.cancelling
                 await gathering.done
         except (TimeoutError, nats.errors.Error, OSError) as error:
-            raise StoreAwayError(f"shard {shard}: {type(error).__name__} in a Direct Get") from error
+            raise StoreAwayError(f"{stream}: {type(error).__name__} in a Direct Get") from error
         finally:
             del self._waiting[token]
         return gathering.messages, gathering.pending

@@ -3,7 +3,7 @@
 Which signatures are accepted is a setting, and which key is for which of them is the key's own business
 (`token_keys`); a token only says which of the known keys it is signed with.
 
-Claims: `sub` and `exp` (both required), `iss`, `aud`, `name`, `role`, `videos`, `following`, `member`.
+Claims: `sub` and `exp` (both required), `iss`, `aud`, `name`, `role`, `videos`, `following`, `member`, `jti`, `iat`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Final, Literal
 
 import jwt
@@ -61,6 +63,8 @@ class Identity:
     videos: frozenset[str] | None = None
     following: frozenset[str] = frozenset()
     member: bool = False
+    token_id: str | None = None  # `jti`
+    issued_at: float | None = None  # `iat`
 
     def check_video(self, video: str) -> None:
         """Raise `Refused` (`wrong_video`) when the token is not good for this video."""
@@ -104,6 +108,7 @@ class Tokens:
         self._issuer = settings.issuer
         self._audience = settings.audience
         self._good: OrderedDict[str, Identity] = OrderedDict()
+        self.is_revoked: Callable[[Identity], bool] = lambda _: False  # what `runtime.revocations` says
         self._awaited: Future[None] | None = None
         self._waiting = 0  # for that
 
@@ -124,6 +129,8 @@ class Tokens:
         if identity.expires_at + self._leeway_s <= time.time():
             self._good.pop(token, None)
             raise Refused("no_token")
+        if self.is_revoked(identity):
+            raise Refused("no_token")
         return identity
 
     def issue(
@@ -137,7 +144,8 @@ class Tokens:
         member: bool | None = None,
     ) -> str:
         """Return a token for a user that is good for `ttl_s` seconds. Raises `SettingsError` without a secret."""
-        claims: dict[str, Any] = {"sub": user_id, "exp": int(time.time() + ttl_s)}
+        now_s = time.time()
+        claims: dict[str, Any] = {"sub": user_id, "exp": int(now_s + ttl_s), "iat": int(now_s), "jti": token_hex(8)}
         optional = {
             "name": name,
             "role": role,
@@ -174,7 +182,8 @@ class Tokens:
             audience=self._audience,
             issuer=self._issuer,
             leeway=self._leeway_s,
-            options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
+            # `iat` is for revocations alone; a clock that is behind is no reason to refuse a token.
+            options={"require": ["exp", "sub"], "verify_aud": self._audience is not None, "verify_iat": False},
         )
         return _identity(claims)
 
@@ -232,6 +241,9 @@ def _identity(claims: dict[str, Any]) -> Identity:
         raise ValueError("name")
     if role not in ("viewer", "moderator", "host"):
         raise ValueError("role")
+    token_id, issued_at = claims.get("jti"), claims.get("iat")
+    if not isinstance(token_id, str | None) or not isinstance(issued_at, int | float | None):
+        raise ValueError("jti, iat")  # noqa: TRY004  a token that is not good
     if claims.get("member", False) not in (True, False):
         raise ValueError("member")
     for ids in (videos if videos is not None else [], following):
@@ -245,4 +257,6 @@ def _identity(claims: dict[str, Any]) -> Identity:
         videos=frozenset(videos) if videos is not None else None,
         following=frozenset(following[:MAX_FOLLOWING]),
         member=claims.get("member", False) is True,
+        token_id=token_id,
+        issued_at=issued_at,
     )

@@ -88,6 +88,15 @@ def parse_words(body: bytes) -> tuple[list[str], str | None]:
     return list(dict.fromkeys(word.strip() for word in words)), _reason(document, "bad_words")
 
 
+def parse_revocation(body: bytes, max_s: int) -> tuple[int | None, str | None]:
+    """Return how long the body of a revocation asks for, if it does, and why. Raises `Refused` (`bad_revocation`)."""
+    document = _document(body, "bad_revocation", {"forS", "reason"})
+    for_s = document.get("forS")
+    if for_s is not None and (type(for_s) is not int or not 1 <= for_s <= max_s):
+        raise Refused("bad_revocation")
+    return for_s, _reason(document, "bad_revocation")
+
+
 def parse_reason(body: bytes) -> str | None:
     """Return the reason out of a body that holds nothing else, or nothing at all. Raises `Refused` (`bad_reason`)."""
     return _reason(_document(body, "bad_reason", {"reason"}), "bad_reason")

@@ -34,6 +34,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "bad_state": (400, "The body must hold at least one of slowModeS (0 to 3600), membersOnly, paused and ended."),
     "bad_words": (400, "The body must hold words: at most 500, of 1 to 64 characters each."),
     "bad_reason": (400, "The body may hold a reason of at most 200 characters, and nothing else."),
+    "bad_revocation": (400, "The body may hold forS (seconds, at most a year) and reason (200 characters)."),
     "bad_request": (400, "The request could not be understood."),
     "no_token": (401, "A valid token is needed: send 'Authorization: Bearer <token>'."),
     "wrong_video": (403, "This token is not good for this video."),

@@ -103,6 +103,16 @@ def moderated_videos() -> str:
     return "moderated.video.*.*"
 
 
+def revoked(key: str) -> str:
+    """Return the subject under which a revocation is kept; `*` for all of them."""
+    return f"moderation.revoked.{key}"
+
+
+def moderated_tokens() -> str:
+    """Return the subject on which all revocations are told."""
+    return "moderated.revoked.*"
+
+
 def video_of(subject: str) -> str:
     """Return the video of a subject that ends with it, as `comments.S.V` and `live.S.V` do."""
     return subject.rsplit(".", 1)[1]

@@ -14,6 +14,7 @@ In the order of a comment's way:
 | `moderation_routes.py` | the addresses of moderation |
 | `moderating.py` | the way of a moderation request |
 | `floods.py` | one who is refused again and again, and one text that everybody says at once |
+| `revoking.py` | revoking tokens: for operators |
 | `known_keys.py` | message ids that were stored lately |
 | `batcher.py` | one shard: takes comments as they come, stores them in rounds |
 | `rounds.py` | a round on its way to JetStream: as a batch or as singles, split where that was refused |

@@ -16,6 +16,7 @@ from runtime.exchange import Answer, Asked, answer
 from runtime.hot_route import add_hot_route, to_response
 from runtime.jetstream import Publisher
 from runtime.marks import Marks
+from runtime.revocations import Revocations
 from runtime.service import make_app
 from runtime.settings import Settings
 from runtime.streams import check_shards
@@ -36,6 +37,7 @@ from writer.limits import Limits
 from writer.moderating import Moderating
 from writer.moderation_routes import add_moderation_routes
 from writer.posting import JSON, Posting, check_json_type
+from writer.revoking import Revoking
 
 NAME: Final = "writer"
 _FIELDS: Final = answer(201, JSON.encode(), b"no-store", b"").fields
@@ -56,6 +58,7 @@ class Writer:
         self._connection: Client | None = None
         self.batchers: list[Batcher] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._revoking = Revoking(self._credentials, self._limits)
         self._states: VideoStates | None = None
         self._posting: Posting | None = None
         self._moderating: Moderating | None = None
@@ -69,6 +72,10 @@ class Writer:
         await check_shards(connection, settings)
         states = self._states = VideoStates(connection, settings.shards)
         await states.start()
+        revocations = self._revoking.revocations = Revocations(connection)
+        await revocations.start()
+        self._tokens.is_revoked = revocations.hold
+        self._tasks.append(asyncio.create_task(revocations.run(), name="revocations"))
         rules = HouseRules(states, self._classifier, settings.hold_s)
         self._posting = Posting(self._credentials, self._limits, rules, self.batchers, self._tracer)
         self._moderating = Moderating(self._credentials, states, connection, self.batchers)
@@ -141,6 +148,7 @@ class Writer:
 
         add_hot_route(self.app, "POST", post_comment)
 
+        self._revoking.add_routes(self.app)
         add_moderation_routes(self.app, self._limits, lambda: self._moderating)
 
         @self.app.post("/guests")

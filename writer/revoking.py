@@ -1,0 +1,72 @@
+"""`PUT` and `DELETE /revocations/…`: for operators, by a token with the role `host` for all videos (`"*"`)."""
+
+from __future__ import annotations
+
+import time
+from typing import Final, cast
+
+from quart import Quart, Response, request
+
+from runtime.credentials import Credentials
+from runtime.exchange import answer
+from runtime.hot_route import to_response
+from runtime.jetstream import StoreError
+from runtime.logs import get_logger
+from runtime.revocations import DEFAULT_S, MAX_S, Kind, Revocation, Revocations
+from runtime.tokens import UnknownKeyError
+from wire.orders import parse_revocation, parse_user_id
+from wire.problem import Refused
+from writer.limits import Limits
+from writer.posting import JSON, check_json_type
+
+EVERY_VIDEO: Final = "*"
+KINDS: Final[dict[str, Kind]] = {"tokens": "token", "users": "user"}
+
+_log = get_logger("moderation")
+
+
+class Revoking:
+    """Takes requests of operators."""
+
+    def __init__(self, credentials: Credentials, limits: Limits) -> None:
+        self.revocations: Revocations | None = None  # once the service has started
+        self._credentials = credentials
+        self._limits = limits
+
+    def add_routes(self, app: Quart) -> None:
+        """Add the routes to an app."""
+
+        @app.route("/revocations/<any(tokens, users):what>/<path:of>", methods=["PUT", "DELETE"])
+        async def revoke(what: str, of: str) -> Response:
+            self._limits.take_address(request.remote_addr or "", time.monotonic_ns())
+            body = cast("bytes", await request.get_data(cache=False))
+            if body:
+                check_json_type(request.headers.get("Content-Type"))
+            try:
+                by = self._operator()
+            except UnknownKeyError as unknown:
+                await unknown.wait()
+                by = self._operator()
+            for_s, reason = parse_revocation(body, MAX_S)
+            lifted = request.method == "DELETE"
+            now_s = time.time()
+            until_s = now_s + (for_s or DEFAULT_S)
+            await self._keep(Revocation(KINDS[what], parse_user_id(of), now_s, until_s, by, reason, lifted))
+            return to_response(answer(200, JSON.encode(), b"no-store", b"{}"))
+
+    def _operator(self) -> str:
+        """Return who asks. Raises `Refused`: `no_token`, `foreign_origin`, `not_allowed`."""
+        identity = self._credentials.operator(request.method, request.headers, request.cookies)
+        if identity.role_on(EVERY_VIDEO) != "host":
+            raise Refused("not_allowed")
+        return identity.user_id
+
+    async def _keep(self, revocation: Revocation) -> None:
+        if self.revocations is None:
+            raise Refused("unavailable")
+        try:
+            await self.revocations.add(revocation)
+        except StoreError:
+            raise Refused("unavailable") from None
+        said = "a revocation was lifted" if revocation.lifted else "revoked"
+        _log.info(said, kind=revocation.kind, of=revocation.of, by=revocation.by)
