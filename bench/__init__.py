@@ -12,6 +12,7 @@
 | `plan.py` | what a measurement does: who posts what when, and who watches |
 | `poster.py` | the process that posts |
 | `viewers.py` | the process that watches |
+| `moderation.py` | how long until the last viewer knows of a delete or a ban, and what deletes cost pages |
 | `write/` | `make bench-write`: what it costs to take comments, to archive them and to page through them |
 | `fanout/` | `make bench-fanout`: what it costs to write comments to many viewers |
 """

@@ -51,7 +51,7 @@ class Historian:
                     if response.status == 200:
                         document = orjson.loads(body)
                         said = [
-                            [int(one["id"]), one["userId"], one["message"], one["timestamp"]]
+                            [int(one["id"]), one.get("userId", ""), one.get("message", ""), one["timestamp"]]
                             for one in document["comments"]
                         ]
                         return said, document["nextCursor"]

@@ -238,7 +238,10 @@ class Posters:
                 document = orjson.loads(await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError):
             return
-        said = [[int(one["id"]), one["userId"], one["message"], one["timestamp"]] for one in document["comments"]]
+        said = [
+            [int(one["id"]), one.get("userId", ""), one.get("message", ""), one["timestamp"]]
+            for one in document["comments"]
+        ]
         whole = document["nextCursor"] is None
         self._journal.write({"page": video, "t": began_ns, "cursor": cursor, "said": said, "whole": whole})
         self._counts["pages"] += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import orjson
 from prometheus_client import REGISTRY
 
+from runtime import jetstream
 from tests.archive.conftest import SHARD, VIDEO, World, until
 from wire import subjects
 from wire.audit import Acknowledged, encode_report
@@ -107,3 +109,28 @@ async def test_a_report_that_makes_no_sense_changes_nothing(world: World) -> Non
         await world.connection.publish(subjects.audit(SHARD), data)
     await report(world, numbers)
     await until_audited(audited + 1)
+
+
+async def test_control_messages_and_comments_that_are_removed_at_any_time_are_not_lost(world: World) -> None:
+    audited, lost, differing = counted("audited"), counted("lost"), counted("differing")
+    one, two, three = await world.say("removed before", "removed after", "kept")
+    payloads = [message.payload for message in (await world.reader.after(SHARD, VIDEO, one - 1, 3))[0]]
+    await jetstream.erase(world.connection, SHARD, two)
+    await world.start()
+    await world.archived([one, three])
+    await report(world, [one, two, three], payloads=payloads)  # the delete is not archived yet
+    await until_audited(audited + 3)
+    deletes = [
+        await world.store(
+            orjson.dumps({"by": "mod", "commentId": str(number), "userId": "ann", "timestamp": 1}), kind="delete"
+        )
+        for number in (one, two)
+    ]
+    await world.archived([one, two, three, *deletes])
+    acknowledged = Acknowledged()
+    for number in deletes:
+        acknowledged.add(number, None)
+    await world.connection.publish(subjects.audit(SHARD), encode_report({VIDEO: acknowledged}))
+    await report(world, [one, two, three], payloads=payloads)
+    await until_audited(audited + 8)
+    assert (counted("lost"), counted("differing")) == (lost, differing)

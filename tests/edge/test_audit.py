@@ -94,3 +94,17 @@ async def test_what_was_before_the_video_was_opened_is_nothing_to_say_anything_a
     await audited.bring((20, 10))
     await audited.report(5, 10, 20)
     assert await audited.counts() == {"audited": 1, "unaudited": 2}
+
+
+async def test_a_comment_that_was_removed_is_neither_lost_nor_something_else(audited: Audited) -> None:
+    await audited.bring((11, 10), (12, 11), (13, 12))
+    audited.opened.channel.ring.remove(12)
+    await audited.report(11, 12, 13)
+    assert await audited.counts() == {"audited": 3}
+
+
+async def test_a_comment_that_was_removed_before_it_came_is_not_looked_for(audited: Audited) -> None:
+    audited.audit._may_lack = lambda video, number: (video, number) == (VIDEO, 12)
+    await audited.bring((11, 10), (13, 11))
+    await audited.report(11, 12, 13)
+    assert await audited.counts() == {"audited": 2, "unaudited": 1}

@@ -1,0 +1,133 @@
+"""The state of a video, put together out of control messages that come in any order and any number of times."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wire.control import Actor, Control, control_event, decode_control, encode_control
+from wire.video_state import (
+    LIFTED,
+    MAX_REMOVED,
+    NOTHING,
+    REMEMBER_ARCHIVED_MS,
+    REMEMBER_MS,
+    Removal,
+    VideoState,
+    decode_state,
+    state_of,
+)
+
+NOW_MS = 1_800_000_000_000
+USERS = st.sampled_from(["ann", "ben", "eve"])
+
+details = st.one_of(
+    st.builds(lambda n: ("delete", {"commentId": str(n), "timestamp": 1}), st.integers(1, 5)),
+    st.builds(
+        lambda user, until, comments: ("ban", {"userId": user, "untilMs": until, "comments": comments}),
+        USERS,
+        st.one_of(st.none(), st.just(NOW_MS + 1)),
+        st.booleans(),
+    ),
+    st.builds(lambda user: ("unban", {"userId": user}), USERS),
+    st.builds(lambda seconds: ("state", {"slowModeS": seconds}), st.integers(0, 9)),
+    st.builds(lambda paused: ("state", {"paused": paused}), st.booleans()),
+    st.builds(lambda words: ("words", {"words": words}), st.lists(st.sampled_from(["x", "y"]), max_size=2)),
+)
+
+
+def control(number: int, kind: str, **detail: object) -> Control:
+    return Control(number, NOW_MS + number, kind, {"by": "mod", "role": "moderator", **detail})
+
+
+@given(st.lists(details, max_size=12), st.data())
+def test_the_order_in_which_pieces_come_and_how_often_makes_no_difference(said, data):
+    pieces = [state_of(control(n, kind, **detail)) for n, (kind, detail) in enumerate(said, 1)]
+    in_order = reduce(VideoState.merge, pieces, NOTHING)
+    some_twice = data.draw(st.permutations([*pieces, *data.draw(st.lists(st.sampled_from(pieces or [NOTHING])))]))
+    cut = data.draw(st.integers(0, len(some_twice)))
+    halves = [reduce(VideoState.merge, part, NOTHING) for part in (some_twice[:cut], some_twice[cut:])]
+    assert halves[0].merge(halves[1]) == in_order
+    assert in_order.merge(in_order) is in_order
+    assert decode_state(in_order.encode()) == in_order
+
+
+def test_the_later_order_counts_whatever_came_first():
+    ban, unban = (
+        state_of(control(1, "ban", userId="eve", untilMs=None, comments=False)),
+        state_of(control(2, "unban", userId="eve")),
+    )
+    for state in (ban.merge(unban), unban.merge(ban)):
+        assert state.ban_of("eve", "viewer", NOW_MS) is None
+        assert state.bans["eve"].until_ms == LIFTED
+
+
+def test_what_is_removed_is_hidden_and_what_a_user_says_afterwards_is_not():
+    state = state_of(control(10, "ban", userId="eve", untilMs=None, comments=True)).merge(
+        state_of(control(11, "delete", commentId="3", timestamp=1))
+    )
+    assert state.hides(3, "ann")
+    assert state.hides(9, "eve")
+    assert not state.hides(12, "eve")
+    assert not state.hides(9, "ann")
+
+
+def test_what_is_over_is_forgotten_and_what_holds_is_not():
+    state = reduce(
+        VideoState.merge,
+        (
+            state_of(control(1, "ban", userId="for-ever", untilMs=None, comments=True)),
+            state_of(control(2, "ban", userId="for-a-time", untilMs=NOW_MS + 5, comments=False)),
+            state_of(control(3, "delete", commentId="1", timestamp=1)),
+        ),
+        NOTHING,
+    )
+    assert state.forget(NOW_MS) is state
+    assert state.forget(NOW_MS + REMEMBER_ARCHIVED_MS + 10) is state
+    assert not state.forget(NOW_MS + REMEMBER_ARCHIVED_MS + 10, archived=3).removed
+    later = state.forget(NOW_MS + REMEMBER_MS + 10)
+    assert list(later.bans) == ["for-ever"]
+    assert not later.removed
+    assert not later.removed_users
+
+
+def test_no_more_removals_are_remembered_than_allowed_and_the_latest_are_among_them():
+    state = VideoState(1, removed={n: Removal(n, NOW_MS) for n in range(1, MAX_REMOVED + 11)})
+    kept = state.forget(NOW_MS).removed
+    assert len(kept) == MAX_REMOVED
+    assert min(kept) == 11
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("delete", {}),
+        ("delete", {"by": "mod", "commentId": 5, "timestamp": 1}),
+        ("delete", {"by": "mod", "commentId": "0", "timestamp": 1}),
+        ("delete", {"by": "mod", "commentId": "1" * 17, "timestamp": 1}),
+        ("delete", {"by": "mod", "commentId": "5"}),
+        ("ban", {"by": "mod", "userId": "eve", "untilMs": "x", "comments": False}),
+        ("ban", {"by": "mod", "userId": "eve", "untilMs": None}),
+        ("unban", {"by": "mod"}),
+        ("state", {"by": "mod", "paused": 1}),
+        ("words", {"by": "mod", "words": [1]}),
+        ("praise", {"by": "mod"}),
+        ("delete", []),
+    ],
+)
+def test_what_no_writer_has_written_is_no_control_message(kind, payload):
+    with pytest.raises(ValueError, match="not a control message"):
+        decode_control(1, 1, kind, orjson.dumps(payload))
+
+
+def test_viewers_are_not_told_who_moderates_nor_why():
+    payload = encode_control(Actor("mod", "host", "spam"), {"commentId": "5", "userId": "eve", "timestamp": 1})
+    assert (
+        control_event(decode_control(9, 1, "delete", payload)) == b'id: 9\nevent: delete\ndata: {"commentId":"5"}\n\n'
+    )
+    assert control_event(control(9, "ban", userId="eve", untilMs=None, comments=False)) == b""
+    assert control_event(control(9, "words", words=["x"])) == b""
