@@ -20,7 +20,6 @@ from writer.limits import Limits
 from writer.posting import JSON, check_json_type
 
 EVERY_VIDEO: Final = "*"
-KINDS: Final[dict[str, Kind]] = {"tokens": "token", "users": "user"}
 
 _log = get_logger("moderation")
 
@@ -36,23 +35,30 @@ class Revoking:
     def add_routes(self, app: Quart) -> None:
         """Add the routes to an app."""
 
-        @app.route("/revocations/<any(tokens, users):what>/<path:of>", methods=["PUT", "DELETE"])
-        async def revoke(what: str, of: str) -> Response:
-            self._limits.take_address(request.remote_addr or "", time.monotonic_ns())
-            body = cast("bytes", await request.get_data(cache=False))
-            if body:
-                check_json_type(request.headers.get("Content-Type"))
-            try:
-                by = self._operator()
-            except UnknownKeyError as unknown:
-                await unknown.wait()
-                by = self._operator()
-            for_s, reason = parse_revocation(body, MAX_S)
-            lifted = request.method == "DELETE"
-            now_s = time.time()
-            until_s = now_s + (for_s or DEFAULT_S)
-            await self._keep(Revocation(KINDS[what], parse_user_id(of), now_s, until_s, by, reason, lifted))
-            return to_response(answer(200, JSON.encode(), b"no-store", b"{}"))
+        @app.route("/revocations/tokens/<path:token>", methods=["PUT", "DELETE"])
+        async def revoke_token(token: str) -> Response:
+            return await self._revoke("token", token)
+
+        @app.route("/revocations/users/<path:user>", methods=["PUT", "DELETE"])
+        async def revoke_user(user: str) -> Response:
+            return await self._revoke("user", user)
+
+    async def _revoke(self, kind: Kind, of: str) -> Response:
+        self._limits.take_address(request.remote_addr or "", time.monotonic_ns())
+        body = cast("bytes", await request.get_data(cache=False))
+        if body:
+            check_json_type(request.headers.get("Content-Type"))
+        try:
+            by = self._operator()
+        except UnknownKeyError as unknown:
+            await unknown.wait()
+            by = self._operator()
+        for_s, reason = parse_revocation(body, MAX_S)
+        now_s = time.time()
+        until_s = now_s + (for_s or DEFAULT_S)
+        lifted = request.method == "DELETE"
+        await self._keep(Revocation(kind, parse_user_id(of), now_s, until_s, by, reason, lifted))
+        return to_response(answer(200, JSON.encode(), b"no-store", b"{}"))
 
     def _operator(self) -> str:
         """Return who asks. Raises `Refused`: `no_token`, `foreign_origin`, `not_allowed`."""
