@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
+from zlib import crc32
 
-import aiohttp
 import hypothesis
 import pytest
 import schemathesis
@@ -53,7 +52,12 @@ _moderator: list[str] = []
 def test_what_is_answered_is_in_the_document(case, cluster):
     if not _moderator:
         _moderator.append(cluster.token("somebody", role="host", videos=["*"]))
-    headers = {} if hash(str(case.path_parameters)) % 8 == 0 else {"Authorization": f"Bearer {_moderator[0]}"}
+    # One in eight comes without a token, and the same ones in every run.
+    headers = (
+        {}
+        if crc32(str(case.path_parameters).encode("utf-8", "replace")) % 8 == 0
+        else {"Authorization": f"Bearer {_moderator[0]}"}
+    )
     case.call_and_validate(base_url=cluster.url, headers=headers, checks=CHECKS, timeout=20)
 
 
@@ -65,7 +69,7 @@ POSITIONS = st.one_of(
 async def test_a_stream_is_answered_as_the_document_says_whatever_is_asked(cluster, web):
     said = next(way for way in operations(read_document()) if way.path == STREAM).said["responses"]
     tokens = [cluster.token("a viewer"), cluster.token("a viewer", videos=["another"]), "garbage", None]
-    loop, began = asyncio.get_running_loop(), time.monotonic()
+    loop = asyncio.get_running_loop()
 
     async def ask(video: str, token: str | None, header: str | None, query: str | None) -> None:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -96,5 +100,3 @@ async def test_a_stream_is_answered_as_the_document_says_whatever_is_asked(clust
         asyncio.run_coroutine_threadsafe(ask(video, token, header, query), loop).result(30)
 
     await asyncio.to_thread(asked)
-    assert time.monotonic() - began < 600
-    assert isinstance(web, aiohttp.ClientSession)
