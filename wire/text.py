@@ -31,15 +31,15 @@ _VISIBLE = re.compile(rf"[^\s{_INVISIBLE_CHARACTERS}]")
 _DIRECTION = re.compile(f"[{_EMBEDDING}{_ISOLATE}{_END_EMBEDDING}{_END_ISOLATE}]")
 
 
-def _marks() -> str:
-    """Return the characters that are drawn onto the one before (categories Mn, Me), as they stand between brackets."""
-    codes = range(0x300, 0x20000)  # the other planes have only invisible ones
-    every = "".join(chr(code) for code in codes if unicodedata.category(chr(code)) in ("Mn", "Me"))
-    return re.escape(_INVISIBLE.sub("", every))
-
-
-# Invisible characters between marks do not part them. Possessive, so that no text makes this look twice.
-_PILE = re.compile(f"(?:[{_marks()}][{_INVISIBLE_CHARACTERS}]*+){{{MAX_STACKED_MARKS + 1}}}")
+_MARKS: Final = frozenset(
+    character
+    for character in map(chr, range(0x300, 0x20000))  # the other planes have only invisible ones
+    if unicodedata.category(character) in ("Mn", "Me") and _INVISIBLE.match(character) is None
+)
+# A search for what may be a mark, twenty times as fast as one for each: `re` looks up a class below U+10000 in a table.
+_PERHAPS_A_MARK = re.compile(
+    "[" + "".join(re.escape(mark) for mark in sorted(_MARKS) if mark < "\U00010000") + "\U00010000-\U0001ffff]"
+)
 
 
 def compared(text: str) -> str:
@@ -64,8 +64,21 @@ def can_be_seen(text: str) -> bool:
 
 
 def has_a_pile_of_marks(text: str) -> bool:
-    """Whether more than `MAX_STACKED_MARKS` marks stand on one character, so that they run into the lines around."""
-    return not text.isascii() and _PILE.search(text) is not None
+    """Whether more than `MAX_STACKED_MARKS` marks stand on one character, so that they run into the lines around.
+
+    Invisible characters between marks do not part them.
+    """
+    if text.isascii() or _PERHAPS_A_MARK.search(text) is None:
+        return False
+    pile = 0
+    for character in text:
+        if character in _MARKS:
+            pile += 1
+            if pile > MAX_STACKED_MARKS:
+                return True
+        elif pile and _INVISIBLE.match(character) is None:
+            pile = 0
+    return False
 
 
 def turns_what_is_outside(text: str) -> bool:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -137,3 +138,17 @@ def test_marks_that_languages_are_written_with_are_let_be(text):
 def test_more_marks_than_that_on_one_character_are_found_whatever_stands_between(text):
     assert has_a_pile_of_marks(text)
     assert has_a_pile_of_marks("before " + text + " after")
+
+
+@pytest.mark.parametrize("text", ["漢字かな" * 125, "héllo wörld " * 41, "שלום " * 100, "👋🏽 " * 160, "नमस्ते " * 70])
+def test_a_text_of_any_script_is_checked_in_microseconds(text):
+    """A class of characters of which one lies above U+FFFF can make a pattern a hundred times as slow as without."""
+
+    def took_s() -> float:
+        began = time.perf_counter()
+        assert can_be_seen(text)
+        assert not turns_what_is_outside(text)
+        assert not has_a_pile_of_marks(text)
+        return time.perf_counter() - began
+
+    assert min(took_s() for _ in range(50)) < 250e-6
