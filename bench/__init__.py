@@ -3,6 +3,8 @@
 | file | its one concern |
 |---|---|
 | `suite/` | `livecomments bench`: all of them in one run, with a report, held against earlier runs |
+| `capacity/` | `livecomments capacity`: how many machines a load takes, out of measured costs |
+| `simulation/` | where machines run out: many edges, failures, storms of reconnects |
 | `figure.py` | a figure that was measured several times in one run |
 | `machine.py` | the machine that something was measured on |
 | `ledger.py` | what viewers were owed, and what they got |

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("replay:replay", "Post a chat log to a video, as its authors and at its pace."),
     "trace": ("trace:trace", "Say where the time of a comment goes: milestones, from POST to viewer."),
     "bench": ("bench:bench", "Measure everything, with a report, and hold it against earlier runs."),
+    "capacity": ("capacity:capacity", "Compute how many machines a load takes, out of measured costs."),
     "settings": ("settings:settings", "List every setting: its name, its value now, its default, and what it does."),
     "secrets": (
         "secrets:secrets",

@@ -76,7 +76,7 @@ def _intake_us(result: Result) -> float:
     return max(1.0, float(intake))
 
 
-FEW: Final = 2_000
+FEW: Final = 1_000  # viewers: above that a comment's own price is nothing beside its writes
 
 
 def _ours(scenario: str, key: str) -> Callable[[Result], float]:

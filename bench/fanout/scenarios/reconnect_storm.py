@@ -61,7 +61,11 @@ async def _run(run: Run) -> Outcome:
             ),
         ],
         figures=[
-            Figure(f"{COMING_BACK:,} viewers back at once: all served", "s", [served.last_served_s]),
+            *(
+                [Figure(f"{COMING_BACK:,} viewers back at once: all served", "s", [served.last_served_s])]
+                if everyone
+                else []
+            ),
             Figure("… live p99 of the rest meanwhile", "ms", [p99_ms]),
         ],
     )

@@ -1,0 +1,90 @@
+"""`python -m bench.simulation`: edges that fail, from what can be measured here up to what cannot."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.capacity import costs as measured
+from bench.capacity.model import viewers_per_edge
+from bench.capacity.policy import Policy
+from bench.simulation.checking import compare
+from bench.simulation.storm import World, simulate
+from bench.suite.result import read
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--viewers", default=10_000, type=click.IntRange(min=1), help="At the smallest size.")
+@click.option("--steps", default=4, type=click.IntRange(1, 5), help="Sizes, each ten times the one before.")
+@click.option("--viewers-per-video", default=50, type=click.IntRange(min=1))
+@click.option("--rate", default=2.0, type=click.FloatRange(min=0), help="Comments a second on each video.")
+@click.option("--failing", default=0.02, type=click.FloatRange(0, 0.5), help="Share of the edges that fail at once.")
+@click.option("--costs", "costs_file", type=click.Path(path_type=Path), default=measured.RECORDED, show_default=False)
+@click.option("--against", type=click.Path(path_type=Path), help="Hold the pace of one edge against this run of bench.")
+def main(
+    *,
+    viewers: int,
+    steps: int,
+    viewers_per_video: int,
+    rate: float,
+    failing: float,
+    costs_file: Path,
+    against: Path | None,
+) -> None:
+    """Simulate edges that fail at once, and their viewers who come back by the real rule, by factors of ten."""
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    costs, policy = measured.read(costs_file), Policy()
+    if against is not None:
+        _print_compared(console, against)
+    table = Table(title=f"{failing:.0%} of the edges fail at once, the fullest ones", title_justify="left")
+    for heading in (
+        "viewers",
+        "edges",
+        "lost",
+        "fullest edge",
+        "half back",
+        "99 % back",
+        "all back",
+        "queue",
+        "refused",
+        "polling",
+    ):
+        table.add_column(heading, justify="right")
+    for step in range(steps):
+        many = viewers * 10**step
+        edges = max(3, math.ceil(many / viewers_per_edge(costs, policy, rate) / policy.utilisation))
+        world = World(
+            viewers=many,
+            videos=max(1, many // viewers_per_video),
+            edges=edges,
+            failing=max(1, round(edges * failing)),
+            returns_per_s=costs.edge_returns_per_s,
+        )
+        storm = simulate(world)
+        table.add_row(
+            *(f"{many:,}", f"{edges:,}", f"{storm.lost:,}", f"{storm.highest_load / storm.mean_load:.2f} × mean"),
+            *(f"{storm.share_s(percent):.1f} s" for percent in (50, 99, 100)),
+            *(f"{storm.deepest_queue:,}", f"{storm.refused:,}", f"{storm.polling:,}"),
+        )
+    console.print(table)
+
+
+def _print_compared(console: Console, file: Path) -> None:
+    table = Table(title="One edge: simulated and measured", title_justify="left")
+    for heading in ("what", "simulated", "measured", "ratio", "within a fifth"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    found = compare(read(file))
+    for one in found:
+        agrees = "yes" if one.agrees else "no"
+        table.add_row(one.what, f"{one.simulated:.1f}", f"{one.measured:.1f}", f"{one.ratio:.2f}", agrees)
+    console.print(table)
+    console.print(f"{sum(one.agrees for one in found)} of {len(found)} within a fifth")
+
+
+if __name__ == "__main__":
+    main()
