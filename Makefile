@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench bench-latency bench-fanout bench-write bench-check faults lock clean test-api-long api-page fuzz
+.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench bench-latency bench-direct bench-fanout bench-write bench-check faults lock clean test-api-long api-page fuzz
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ bench-check: ## fail where something costs more than recorded, beside a bare C l
 
 bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
 	@requirements/set-up run && exec .venv/bin/python -m bench.latency $(ARGS)
+
+bench-direct: ## what a delivery costs, straight from an edge and through the gateway, over HTTP/1.1, HTTP/2 and TLS
+	@requirements/set-up dev && exec .venv/bin/python -m bench.direct $(ARGS)
 
 bench-fanout: ## what a write to a viewer costs: this edge beside a bare C loop, nchan and others (ARGS="--long")
 	@requirements/set-up dev && exec .venv/bin/python -m bench.fanout $(ARGS)

@@ -9,6 +9,9 @@
 | `machine.py` | the machine that something was measured on |
 | `ledger.py` | what viewers were owed, and what they got |
 | `own_cluster.py` | a cluster of its own for a measurement or a test |
+| `own_certificate.py` | a certificate for that, which nobody else trusts |
+| `direct.py` | `make bench-direct`: what a delivery costs, straight from an edge and through the gateway |
+| `stream_clients.py` | viewers that only count, over HTTP/1.1 or HTTP/2 |
 | `latency.py` | `make bench-latency`: POST and POST-to-viewer latencies |
 | `profile.py` | `make profile`: a flame graph of a part under load |
 | `plan.py` | what a measurement does: who posts what when, and who watches |

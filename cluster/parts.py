@@ -26,6 +26,8 @@ class Part:
     number: int
     port: int
     settings: Mapping[str, str]
+    direct_port: int | None = None  # of an edge, for viewers who connect to it directly
+    direct_scheme: str = "http"
 
     @property
     def address(self) -> str:
@@ -43,9 +45,16 @@ class Part:
             name=f"{self.kind}-{self.number}",
             # -P: a file `nats.py` or `wire.py` in the directory that `up` was called from is not ours to import.
             command=(sys.executable, "-P", "-m", "livecomments", self.kind),
-            environment={**os.environ, **self.settings, "LIVECOMMENTS_LISTEN": self.address},
+            environment={**os.environ, **self.settings, **self._direct, "LIVECOMMENTS_LISTEN": self.address},
             stop_wait_s=STOP_WAIT_S,
         )
+
+    @property
+    def _direct(self) -> dict[str, str]:
+        if self.direct_port is None:
+            return {}
+        address = f"{LOOPBACK}:{self.direct_port}"
+        return {"LIVECOMMENTS_DIRECT_LISTEN": address, "LIVECOMMENTS_DIRECT_URL": f"{self.direct_scheme}://{address}"}
 
     async def is_ready(self, session: aiohttp.ClientSession) -> bool:
         """Return whether it can do its work."""

@@ -120,7 +120,7 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
     writers = [Part("writer", 1, ports.pick(), {**common, **write})]
     archivers = [Part("archiver", 1, ports.pick(), {**common, **archive})]
     histories = [Part("history", 1, ports.pick(), {**common, **read, **shown})]
-    edges = [Part("edge", number, ports.pick(), {**common, **deliver}) for number in range(1, settings.edges + 1)]
+    edges = [_edge(number, ports, {**common, **deliver}, settings) for number in range(1, settings.edges + 1)]
     gateway = Gateway(
         port=settings.port,
         writers=[part.address for part in writers],
@@ -144,6 +144,13 @@ def store_bytes(disk_bytes: int, shards: int, stream_bytes: int) -> int:
     have reserved: the disk's size. What really bounds a stream is its own limit.
     """
     return max(disk_bytes, shards * stream_bytes) + 2 * SET_ASIDE_BYTES + MODERATION_BYTES
+
+
+def _edge(number: int, ports: Ports, common: dict[str, str], settings: Settings) -> Part:
+    port = ports.pick()
+    if not settings.direct:
+        return Part("edge", number, port, common)
+    return Part("edge", number, port, common, ports.pick(), "https" if settings.tls_cert_file else "http")
 
 
 def _https(settings: Settings, folder: DataFolder) -> Https | None:

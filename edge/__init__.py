@@ -27,6 +27,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `moderation.py` | what moderators decide, as it is felt here |
 | `preceding.py` | what a sampler must have counted before it chooses what all others choose |
 | `audience.py` | how many watch a video, on all edges together |
+| `roster.py` | which edges viewers can connect to directly, and which one they go to |
 | `probe.py` | lost last messages of quiet videos, found by asking |
 | `shortage.py` | streams that end below what viewers have seen |
 | `sweep.py` | heartbeats, stalled viewers, expired tokens |

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Final, cast
 
+import orjson
 from nats.aio.client import Client
 from quart import Quart, Response, request
 
@@ -20,6 +21,7 @@ from edge.moderation import Moderation
 from edge.packing import accepts_gzip
 from edge.probe import Probe
 from edge.replays import Replays
+from edge.roster import Roster
 from edge.shortage import Shortage
 from edge.snapshot import FRESH_S, Snapshots
 from edge.streamed import StreamedViewer
@@ -87,6 +89,7 @@ class Edge:
         self.channels = Channels(live, replays, settings, shortage, moderation, self._tracer)
         await EdgeAudit(replaying, self.channels.open, may_lack=moderation.may_lack).start()
         audience = Audience(self.channels, live)
+        self.roster = Roster(settings, live, lambda: len(self.admission.viewers))
         self.snapshots = Snapshots(self.channels, replays, moderation, settings.shards, audience.count_of)
         joining = Joining(replays, moderation, self.channels.sampler, settings.replay_depth)
         self.admission = Admission(settings, self.channels, joining, audience, moderation)
@@ -99,6 +102,7 @@ class Edge:
         self._probe = probe = Probe(self.channels, reader, shortage)
         work: tuple[Work, ...] = (
             audience.run,
+            self.roster.run,
             probe.run,
             revocations.run,
             lambda: sweep(self.channels, self.admission.viewers, settings),
@@ -107,6 +111,7 @@ class Edge:
 
     async def drain(self) -> None:
         """Send the viewers away."""
+        await self.roster.leave()
         await self.admission.drain()
 
     async def stop(self) -> None:
@@ -198,6 +203,14 @@ def _add_routes(app: Quart, edge: Edge) -> None:
                     yield piece
 
         return _stream_response(body())
+
+    @app.get("/comments/<video>/stream/location")
+    async def location(video: str) -> Response:
+        """Name the edge that a viewer connects to; an address without a host is the gateway's."""
+        await edge.moderation.check(video, await edge.reader(video))
+        owner = edge.roster.owner(video, request.args.get("avoid")) or ""
+        body = orjson.dumps({"url": f"{owner}/comments/{video}/stream"})
+        return Response(body, 200, headers={"Cache-Control": "no-store"}, content_type="application/json")
 
     @app.get("/comments/<video>/snapshot")
     async def snapshot(video: str) -> Response:

@@ -8,6 +8,7 @@
 | `durations.py` | lengths of time on the command line |
 | `cluster_here.py` | the cluster of the data directory: where it answers, and what signs its tokens |
 | `client.py` | a client of the HTTP interface: posts, pages, streams |
+| `location.py` | where a stream is opened: at the service, or at the edge that has the video |
 | `backoff.py` | how long a client waits before it tries again |
 | `screen.py` | events of a stream as lines of a terminal, or of JSON |
 | `harmless.py` | texts of strangers, made harmless for a terminal |

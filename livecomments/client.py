@@ -18,6 +18,7 @@ import aiohttp
 import orjson
 
 from livecomments.backoff import MAX_RETRY_AFTER_S, Backoff, retry_after_s
+from livecomments.location import Location
 from wire.page import MAX_LIMIT
 from wire.problem import PROBLEMS
 from wire.sse import CONTENT_TYPE, Event, EventParser
@@ -71,16 +72,21 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A stream was opened, from `position` on ('' for: live only)."""
+    """A stream was opened at `url`, from `position` on ('' for: live only)."""
 
     position: str
+    url: str = ""
 
 
 class Client:
-    """Talks to one server. `connections` bounds how many requests are under way at once, streams included; 0: any."""
+    """Talks to one server. `connections` bounds how many requests are under way at once, streams included; 0: any.
 
-    def __init__(self, url: str, connections: int = 0) -> None:
+    `direct`: streams are opened at the edges that have the videos, where the server offers that.
+    """
+
+    def __init__(self, url: str, connections: int = 0, *, direct: bool = False) -> None:
         self.url = url
+        self._direct = direct
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=connections, limit_per_host=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=60
@@ -190,11 +196,17 @@ class Client:
         time that the stream is opened. Raises `RefusedError` when the server will not have this viewer.
         """
         backoff = Backoff(DEFAULT_RETRY_S)
+        location = Location(self.url, video, direct=self._direct)
         while True:
             parser = EventParser()
             told_s = None
+            headers = _authorization(token())
+            url = await location.find(self._session, headers)
+            is_open = False
             try:
-                async with self._open(video, token(), position) as response:
+                async with self._open(url, headers, position) as response:
+                    is_open = True
+                    location.reached()
                     if response.status == 204:
                         raise _stopped(response.headers.get("Problem-Code", ""))
                     if response.status != 200 or not response.content_type.startswith(CONTENT_TYPE):
@@ -204,7 +216,7 @@ class Client:
                             raise refusal
                         reason = f"{refusal.status} {refusal.code}"
                     else:
-                        yield Opened(position)
+                        yield Opened(position, url)
                         while piece := await response.content.readany():
                             for event in parser.feed(piece):
                                 position = event.last_id or position
@@ -215,6 +227,8 @@ class Client:
                 raise
             except (*_FAILURES, ValueError) as error:
                 reason = reason_of(error)
+                if not is_open:
+                    location.unreached(url)
             position = parser.last_id or position
             if parser.retry_ms is not None:
                 backoff.first_s = min(max(parser.retry_ms / 1000, MIN_RETRY_S), MAX_RETRY_AFTER_S)
@@ -222,12 +236,16 @@ class Client:
             yield Interrupted(reason, wait_s)
             await asyncio.sleep(wait_s)
 
-    def _open(self, video: str, token: str | None, position: str) -> Any:
-        headers = {"Accept": CONTENT_TYPE, "Cache-Control": "no-store", **_authorization(token)}
+    async def locate(self, video: str, token: str | None) -> str:
+        """Return where a stream of a video would be opened."""
+        return await Location(self.url, video, direct=self._direct).find(self._session, _authorization(token))
+
+    def _open(self, url: str, authorization: dict[str, str], position: str) -> Any:
+        headers = {"Accept": CONTENT_TYPE, "Cache-Control": "no-store", **authorization}
         if position:
             headers["Last-Event-ID"] = position
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_S)
-        return self._session.get(f"{self.url}/comments/{video}/stream", headers=headers, timeout=timeout)
+        return self._session.get(url, headers=headers, timeout=timeout)
 
 
 def reason_of(error: BaseException) -> str:

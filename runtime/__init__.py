@@ -26,5 +26,6 @@
 | `hot_route.py` | routes that are asked so often that Quart's way to them costs too much |
 | `http.py` | HTTP: how large a request's head may be, and how long it may take |
 | `lean.py` | libraries, without what these load for uses that no part makes of them |
+| `direct_port.py` | a second port of an edge, for viewers who connect to it directly |
 | `service.py` | a Quart app on uvicorn and uvloop: problems, health, metrics, starting and stopping |
 """

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import itertools
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 import uvicorn
 import uvloop
@@ -20,6 +21,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
 from runtime.browsers import BrowserRules, WithBrowserRules
+from runtime.direct_port import direct_config
 from runtime.exchange import BODY_TIMEOUT_S, SECURITY_FIELDS, count_answer, problem_answer
 from runtime.hot_route import to_response
 from runtime.http import HttpConfig, HttpProtocol
@@ -109,14 +111,20 @@ def run(
     """
     set_up_logs(settings)
     service = make_service(settings)
-    listener = _listen(*settings.listen_address)
-    for option in http.socket_options:
-        listener.setsockopt(*option)
-    with contextlib.closing(listener):
-        uvloop.run(_serve(service, settings, listener, http))
+    addresses = [settings.listen_address]
+    if service.name == "edge" and settings.direct_address is not None:
+        addresses.append(settings.direct_address)
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(contextlib.closing(_listen(*address))) for address in addresses]
+        for listener, option in itertools.product(listeners, http.socket_options):
+            listener.setsockopt(*option)
+        uvloop.run(_serve(service, settings, listeners, http))
 
 
-async def _serve(service: Service, settings: Settings, listener: socket.socket, http: type[HttpProtocol]) -> None:
+async def _serve(
+    service: Service, settings: Settings, listeners: Sequence[socket.socket], http: type[HttpProtocol]
+) -> None:
+    """Serve on the first listener, and on a second one, where there is one, those who come directly."""
     PART.info({"part": service.name})
     log = get_logger(service.name)
     stopping = asyncio.Event()
@@ -124,25 +132,27 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket, 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     _add_health(service, stopping)
-    config = HttpConfig(
-        WithBrowserRules(service.app, BrowserRules(settings)),
-        settings,
-        http=http,
-        ws="none",
-        loop="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=STOP_GRACE_S,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.trusted_proxies,
-    )
-    server = _Server(config)
+    app = WithBrowserRules(service.app, BrowserRules(settings))
+    options: dict[str, Any] = {
+        "http": http,
+        "ws": "none",
+        "loop": "none",
+        "lifespan": "off",
+        "interface": "asgi3",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "date_header": False,
+        "backlog": BACKLOG,
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": STOP_GRACE_S,
+        "proxy_headers": True,
+        "forwarded_allow_ips": settings.trusted_proxies,
+    }
+    configs = [HttpConfig(app, settings, **options)]
+    if len(listeners) > 1:
+        configs.append(direct_config(app, settings, **options))
+    servers = [_Server(config) for config in configs]
     lag = asyncio.create_task(_measure_lag())
     TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     stopped = asyncio.create_task(stopping.wait())
@@ -154,14 +164,19 @@ async def _serve(service: Service, settings: Settings, listener: socket.socket, 
         await asyncio.wait({starting}, timeout=STOP_GRACE_S)
         return
     starting.result()
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    host, port = listener.getsockname()[:2]
-    log.info("serving", address=f"{host}:{port}")
-    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    serving = [
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, listener in zip(servers, listeners, strict=True)
+    ]
+    for listener in listeners:
+        host, port = listener.getsockname()[:2]
+        log.info("serving", address=f"{host}:{port}")
+    await asyncio.wait({*serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     log.info("stopping")
     await service.drain()
-    server.should_exit = True
-    await serving
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving)
     await service.stop()
     lag.cancel()
 

@@ -62,10 +62,11 @@ class Settings(BaseSettings):
     gateway_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses in front of the gateway whose X-Forwarded-For it believes"
     )
-    tls_cert_file: Path | None = Field(None, description="certificate chain (PEM): `up` serves HTTPS with HTTP/2 too")
+    tls_cert_file: Path | None = Field(None, description="certificate chain (PEM): `up` and direct edges serve HTTPS")
     tls_key_file: Path | None = Field(None, description="key (PEM) of that certificate; none: it is in the same file")
     tls_port: int = Field(8443, ge=1, le=65535, description="public port for HTTPS")
     https_only: bool = Field(False, description="the plain port redirects to HTTPS")
+    direct: bool = Field(False, description="viewers may connect to the edges of `up` directly")
     guests: bool = Field(False, description="POST /guests gives anybody a token; `up` switches it on, for its page")
 
     # Every part.
@@ -150,6 +151,8 @@ class Settings(BaseSettings):
     classifier_open: bool = Field(True, description="comments pass while the classifier fails; 0: they are refused")
 
     # Streams.
+    direct_url: str | None = Field(None, description="public address of this edge, for viewers who connect directly")
+    direct_listen: str | None = Field(None, description="address:port on which an edge serves them")
     heartbeat_s: float = Field(15, gt=0, description="a quiet stream is written a comment line this often")
     compress: bool = Field(False, description="streams are compressed, once for all viewers who accept gzip")
     linger_s: float = Field(10, ge=0, description="how long an edge keeps a video after its last viewer")
@@ -184,6 +187,13 @@ class Settings(BaseSettings):
         if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
             return value
         raise ValueError("must be an https address (http only on this machine): who can change keys can be anybody")
+
+    @field_validator("direct_url")
+    @classmethod
+    def _is_origin(cls, value: str | None) -> str | None:
+        if value is not None and _ORIGIN.fullmatch(value) is None:
+            raise ValueError(f"'{value}' is no address like https://edge-1.example.com:8443, without a path")
+        return value
 
     @field_validator("gateway_proxies")
     @classmethod
@@ -226,10 +236,14 @@ class Settings(BaseSettings):
     @property
     def listen_address(self) -> tuple[str, int]:
         """Return `listen` as host and port. Raises `SettingsError` when it is not of that form."""
-        host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
-            raise SettingsError(f"{PREFIX}LISTEN={self.listen}: must be address:port, like 127.0.0.1:9000")
-        return host.strip("[]"), int(port)
+        return _address("LISTEN", self.listen)
+
+    @property
+    def direct_address(self) -> tuple[str, int] | None:
+        """Return `direct_listen` likewise, None where there is none. Raises `SettingsError` where half of it is set."""
+        if (self.direct_listen is None) != (self.direct_url is None):
+            raise SettingsError(f"{PREFIX}DIRECT_URL and {PREFIX}DIRECT_LISTEN go together: set both, or neither")
+        return None if self.direct_listen is None else _address("DIRECT_LISTEN", self.direct_listen)
 
 
 def is_loopback(host: str) -> bool:
@@ -238,6 +252,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _address(name: str, value: str) -> tuple[str, int]:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"{PREFIX}{name}={value}: must be address:port, like 127.0.0.1:9000")
+    return host.strip("[]"), int(port)
 
 
 def read_settings() -> Settings:

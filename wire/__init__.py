@@ -19,6 +19,7 @@
 | `trace.py` | the context of a trace, as it travels with a comment |
 | `sampling.py` | which comments are shown when more come than anybody can read |
 | `sample.py` | the sample of a hot video, as a writer publishes it |
+| `placement.py` | which edge a video's viewers connect to, when they do so directly |
 | `page.py` | a page of history: what may be asked for |
 | `problem.py` | every refusal: its code, its status, its body |
 """

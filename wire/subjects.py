@@ -15,6 +15,7 @@
 | `moderation.video.S.V` | writer, archiver | the state of a video, kept by the stream `moderation` |
 | `moderation.revoked.K` | writer | a revocation, kept likewise; `K` stands for what is revoked |
 | `moderated.…` | JetStream | either of these again, as soon as it is kept |
+| `edges` | edge | where viewers can connect to it directly, and how many it has |
 | `history.S` | edge, asking history | the part of a replay that JetStream no longer keeps |
 """
 
@@ -26,6 +27,7 @@ SET_ASIDE_STREAM = "setaside"
 MODERATION_STREAM = "moderation"
 MODERATION = "moderation.>"
 MODERATED = "moderated.>"
+EDGES = "edges"
 
 
 def stream_name(shard: int) -> str:

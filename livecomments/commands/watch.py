@@ -38,6 +38,7 @@ TOKEN_TTL_S: Final = 3600  # each time the stream is opened again it gets a new 
     type=click.IntRange(0, MAX_LIMIT),
     help="Begin with this many of the newest comments, where --since is not given.",
 )
+@click.option("--direct", is_flag=True, help="Connect to the edge that has the video, where the server offers that.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each event, for other programs.")
 def watch(
     *,
@@ -47,6 +48,7 @@ def watch(
     token_file: TextIO | None,
     since: int | None,
     last: int,
+    direct: bool,
     as_json: bool,
 ) -> None:
     """Show a video's comments as they come, until Ctrl-C.
@@ -68,7 +70,7 @@ def watch(
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know emoji
     token = _token_source(settings, user, token_file)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(Viewer(video, screen, token).watch(address, since, last))
+        asyncio.run(Viewer(video, screen, token).watch(address, since, last, direct=direct))
 
 
 def _token_source(settings: Settings, user: str, token_file: TextIO | None) -> Callable[[], str | None]:
@@ -95,9 +97,9 @@ class Viewer:
         self._interrupted = False
         self._was_connected = False
 
-    async def watch(self, url: str, since: int | None, last: int) -> None:
+    async def watch(self, url: str, since: int | None, last: int, *, direct: bool = False) -> None:
         """Show comments for ever. Raises `RefusedError`, or an error of aiohttp when the server is not there at all."""
-        async with Client(url) as client:
+        async with Client(url, direct=direct) as client:
             position = str(since) if since is not None else await self._newest_page(client, last)
             async with contextlib.aclosing(client.follow(self._video, self._token, position)) as events:
                 async for event in events:

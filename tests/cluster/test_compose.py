@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from edge.admission import DRAIN_MAX_S, GOODBYE_S
 from hosts.compose_file import ComposeError, read_compose_file, seconds, size_bytes
@@ -87,7 +88,9 @@ def test_the_gateway_has_the_variables_of_its_configuration_and_its_servers_are_
 
 @pytest.mark.parametrize("name", ["nats-1", "nats-2", "nats-3"])
 def test_nats_has_the_variables_of_its_configuration(name):
-    texts = [(ROOT / "nats" / file).read_text(encoding="utf-8") for file in ("server.conf", "cluster.conf")]
+    texts = [
+        (ROOT / "nats" / file).read_text(encoding="utf-8") for file in ("server.conf", "users.conf", "cluster.conf")
+    ]
     wanted = {variable for text in texts for variable in re.findall(r"^[^#\n]*\$(NATS_[A-Z_]+)", text, re.MULTILINE)}
     started = (ROOT / "nats" / "start.sh").read_text(encoding="utf-8")
     given = {*SERVICES[name].environment, *re.findall(r"^(NATS_[A-Z_]+)=", started, re.MULTILINE)}
@@ -152,3 +155,14 @@ def test_a_wrong_name_in_it_is_refused(tmp_path, old, new, said):
     (tmp_path / "compose.yaml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ComposeError, match=said):
         read_compose_file(tmp_path / "compose.yaml", {})
+
+
+def test_https_is_added_to_gateways_that_there_are_in_words_of_their_configuration():
+    added = yaml.safe_load((ROOT / "compose.tls.yaml").read_text(encoding="utf-8"))["services"]
+    configuration = (assets.folder("gateway") / "haproxy.cfg").read_text(encoding="utf-8")
+    assert added.keys() == {name for name in SERVICES if kind(name) == "gateway"}
+    for service in added.values():
+        assert not [name for name in service["environment"] if name not in configuration]
+        assert service["environment"]["GATEWAY_TLS_CERT"].rpartition("/")[0] == service["volumes"][0].split(":")[-2]
+        assert service["environment"]["GATEWAY_TLS_PORT"] in service["ports"][0]
+        assert service["environment"]["GATEWAY_TLS_BIND"].strip(":") == service["ports"][0].rpartition(":")[2]

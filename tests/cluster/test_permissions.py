@@ -106,7 +106,7 @@ MAY_SAY = {
         "$JS.API.STREAM.UPDATE.comments-0",
     },
     "history": set(READS),
-    "edge": {"viewers.0", "short.0", "known.0", "history.0", *READS},
+    "edge": {"viewers.0", "edges", "short.0", "known.0", "history.0", *READS},
 }
 MAY_HEAR = {
     "writer": {"stored.0", "archived.0", "short.0", "known.0", "moderated.video.0.v"},
@@ -117,6 +117,7 @@ MAY_HEAR = {
         "live.0.v",
         "sample.0.v",
         "viewers.0",
+        "edges",
         "audit.0",
         "stored.0",
         "archived.0",
@@ -130,7 +131,7 @@ SUBJECTS = {
     *("$JS.API.STREAM.CREATE.x", "$JS.API.STREAM.DELETE.comments-0", "$JS.API.STREAM.MSG.DELETE.comments-0"),
     *("$JS.API.CONSUMER.CREATE.comments-0", "$JS.API.STREAM.LEADER.STEPDOWN.comments-0", "$JS.API.STREAM.LIST"),
     *("moderation.video.0.v", "moderation.revoked.k", "moderated.video.0.v"),
-    *("$SYS.REQ.SERVER.PING", "_INBOX.writer.x", "anything", "live.0.v.w"),
+    *("edges", "$SYS.REQ.SERVER.PING", "_INBOX.writer.x", "anything", "live.0.v.w"),
 }
 
 

@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
+from bench.own_certificate import make_certificate
 from cluster import certificate
 from cluster.gateway import Gateway, Https
 from cluster.ports import Ports
 from runtime.settings import Settings, SettingsError
-from tests.certificate import make_certificate
 from tests.gateway.conftest import CONFIGURATION, until
 from tests.gateway.h2_client import Http2
 

@@ -17,7 +17,7 @@ from tests.kubernetes.conftest import FOLDER, containers, pod, values
 OLDEST = "1.34"  # docs/kubernetes.md says the same: matchLabelKeys, the preStop that sleeps
 PARTS = ("writer", "archiver", "history", "edge")
 SECRETS = {
-    "nats": {"password"},
+    "nats": {"livecomments", "writer", "archiver", "history", "edge", "operator"},
     "token": {"secret"},
     "gateway-tls": {"tls.crt", "tls.key"},
     "postgres-owner": {"username", "password"},
@@ -83,24 +83,38 @@ def test_migrations_come_before_streams(prepare):
     assert (first["args"], then["args"]) == (["migrate"], ["streams"])
 
 
+def files(workload, container):
+    """The files of secrets that a container has, each with the secret and the key."""
+    found = {}
+    volumes = {one["name"]: one["secret"] for one in pod(workload)["volumes"] if "secret" in one}
+    for mount in container["volumeMounts"]:
+        secret = volumes.get(mount["name"])
+        if secret is not None:
+            items = secret.get("items") or [{"key": key, "path": key} for key in SECRETS[secret["secretName"]]]
+            found |= {f"{mount['mountPath']}/{one['path']}": (secret["secretName"], one["key"]) for one in items}
+    return found
+
+
 def test_every_file_of_a_secret_is_mounted_and_is_a_key_of_that_secret(manifests):
     for workload in manifests.workloads:
-        secrets = {one["name"]: one["secret"]["secretName"] for one in pod(workload)["volumes"] if "secret" in one}
         for container in containers(workload):
-            mounts = {
-                one["mountPath"]: secrets[one["name"]] for one in container["volumeMounts"] if one["name"] in secrets
-            }
-            named = {
-                value.rpartition("/")[::2]
-                for value in settings_of(manifests, container).values()
-                if "/secrets/" in value
-            }
-            assert {folder for folder, _ in named} == set(mounts), "each is used, and each that is used is there"
-            assert all(key in SECRETS[mounts[folder]] for folder, key in named)
+            mounted = files(workload, container)
+            named = {value for value in settings_of(manifests, container).values() if "/secrets/" in value}
+            assert named <= mounted.keys()
+            assert {mounted[file][0] for file in named} == {secret for secret, _ in mounted.values()}, "each is used"
+            assert all(key in SECRETS[secret] for secret, key in mounted.values())
     document = (FOLDER.parent / "docs" / "kubernetes.md").read_text(encoding="utf-8")
     for secret, keys in SECRETS.items():
         (line,) = re.findall(rf"create secret .* {secret} [^\n]*", document)
-        assert secret == "gateway-tls" or all(f"--from-literal={key}=" in line for key in keys)
+        assert secret == "gateway-tls" or set(re.findall(r"--from-literal=(\w+)=", line)) == keys
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_its_own_user_at_nats_and_has_no_other_password(parts, part):
+    (workload,) = [one for one in parts.workloads if one["metadata"]["name"] == part]
+    (container,) = containers(workload)
+    assert settings_of(parts, container)["LIVECOMMENTS_NATS_USER"] == part
+    assert [key for secret, key in files(workload, container).values() if secret == "nats"] == [part]
 
 
 def test_everything_runs_as_nobody_confined_and_on_a_file_system_that_it_cannot_write(manifests):
@@ -203,6 +217,14 @@ def test_nats_has_servers_for_the_copies_room_for_the_streams_and_the_limits_of_
     assert room >= streams + 2 * SET_ASIDE_BYTES
     servers = environment["LIVECOMMENTS_NATS_URL"].split(",")
     assert servers == [f"nats://nats-{n}.nats-headless:4222" for n in range(nats["cluster"]["replicas"])]
+    users = (assets.folder("nats") / "users.conf").read_text(encoding="utf-8")
+    passwords = set(re.findall(r"^[^#\n]*\$(NATS_[A-Z_]+)", users, re.MULTILINE)) | {"NATS_OPERATOR_PASSWORD"}
+    given = {name: one["valueFrom"]["secretKeyRef"] for name, one in values("nats")["container"]["env"].items()}
+    assert given.keys() == passwords
+    assert {one["name"] for one in given.values()} == {"nats"}
+    assert {one["key"] for one in given.values()} == SECRETS["nats"]
+    assert "NATS_WRITER_PASSWORD" in given
+    assert nats["merge"]["$include"] == "./users.conf"
     configuration = (assets.folder("nats") / "server.conf").read_text(encoding="utf-8")
     assert nats["jetstream"]["merge"]["sync_interval"] == "always"
     assert "sync_interval: always" in configuration

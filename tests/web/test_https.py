@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.own_certificate import make_certificate
 from bench.own_cluster import RATES_OFF, OwnCluster, free_port
-from tests.certificate import make_certificate
 from tests.web.viewer import Viewer
 
 STREAMS = 10

@@ -46,15 +46,17 @@ export class LiveComments extends EventTarget {
   #olderNotBefore = 0;
 
   /**
-   * @param {{video: string, src?: string, token?: (renew: boolean) => string | null | Promise<string | null>}} options
+   * @param {{video: string, src?: string, token?: (renew: boolean) => string | null | Promise<string | null>,
+   *   direct?: boolean}} options
    *   `token` gives the token to send; with `renew` the last one was not taken. Without it the browser's cookie is
-   *   sent. `src` is the service's address, this page's own if there is none.
+   *   sent. `src` is the service's address, this page's own if there is none. `direct`: the stream is opened at the
+   *   edge that has the video, where the service offers that and there is a token.
    */
-  constructor({ video, src = "", token = null }) {
+  constructor({ video, src = "", token = null, direct = false }) {
     super();
     const { signal } = this.#stopping;
     this.#video = video;
-    this.#service = new Service({ video, src, token, signal });
+    this.#service = new Service({ video, src, token, direct, signal });
     this.outbox = new Outbox(this.#service, () => this.#changed(), signal);
     this.#following = new Following(
       this.#service,

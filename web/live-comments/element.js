@@ -3,6 +3,7 @@
  *
  * attributes   video      which video; changing it moves on to another one
  *              src        the service's address; this page's own without it
+ *              direct     the stream is opened at the edge that has the video, where the service offers that
  *              readonly   no field to write in
  *              overlay    made to lie over a picture
  * properties   token      `(renew) => token`, see `LiveComments`; without it the browser's cookie is sent
@@ -31,7 +32,7 @@ const EYE =
   "M8 3.2C4.6 3.2 2 5.6.9 8c1.1 2.4 3.7 4.8 7.1 4.8S14 10.4 15.1 8C14 5.6 11.4 3.2 8 3.2Zm0 7.6a2.8 2.8 0 1 1 0-5.6 2.8 2.8 0 0 1 0 5.6Z";
 
 export class LiveCommentsElement extends HTMLElement {
-  static observedAttributes = ["video", "src", "readonly"];
+  static observedAttributes = ["video", "src", "direct", "readonly"];
 
   client = null;
   #token = null;
@@ -102,6 +103,14 @@ export class LiveCommentsElement extends HTMLElement {
 
   set src(src) {
     this.setAttribute("src", src);
+  }
+
+  get direct() {
+    return this.hasAttribute("direct");
+  }
+
+  set direct(direct) {
+    this.toggleAttribute("direct", direct);
   }
 
   get token() {
@@ -196,9 +205,9 @@ export class LiveCommentsElement extends HTMLElement {
 
   #start() {
     this.#stop();
-    const { video, src } = this;
+    const { video, src, direct } = this;
     if (!video) return;
-    const client = new LiveComments({ video, src, token: this.#token });
+    const client = new LiveComments({ video, src, token: this.#token, direct });
     this.client = client;
     for (const name of ["state", "viewers", "sampled", "rules"]) {
       client.addEventListener(name, () => this.dispatchEvent(new Event(name)));

@@ -71,7 +71,7 @@ interface LiveCommentsEventMap {
 
 /** One video's comments, live, without any DOM. */
 export class LiveComments extends EventTarget {
-  constructor(options: { video: string; src?: string; token?: TokenSource | null });
+  constructor(options: { video: string; src?: string; token?: TokenSource | null; direct?: boolean });
   readonly comments: ReadonlyArray<Comment | DeletedComment>;
   readonly pending: ReadonlyArray<PendingComment>;
   readonly state: State;
@@ -167,6 +167,8 @@ export const WORDS: Words;
 export class LiveCommentsElement extends HTMLElement {
   video: string | null;
   src: string;
+  /** Whether the stream is opened at the edge that has the video, where the service offers that. */
+  direct: boolean;
   get token(): TokenSource | null;
   set token(token: TokenSource | null);
   /** How the viewer's own comments look until they are stored. */

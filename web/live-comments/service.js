@@ -2,25 +2,30 @@
 
 import { Credentials } from "./credentials.js";
 import { json, request } from "./http.js";
+import { isEdge, Location } from "./location.js";
 
 export const PAGE_AT_MOST = 100; // comments
+const EDGE_WITHIN_MS = 3_000; // an edge answers at once, or is out of reach
 
 export class Service {
   credentials;
   #src;
   #video;
   #rules;
+  #location;
   #signal;
 
   /**
-   * @param {{video: string, src: string, token: import("./index.d.ts").TokenSource | null, signal: AbortSignal}}
-   *   options  `src` is the address below which `/comments/…` is; empty for this page's own
+   * @param {{video: string, src: string, token: import("./index.d.ts").TokenSource | null, direct: boolean,
+   *   signal: AbortSignal}} options  `src` is the address below which `/comments/…` is; empty for this page's own.
+   *   `direct`: streams are opened at the edges themselves, where they can be; a cookie would not go there
    */
-  constructor({ video, src, token, signal }) {
+  constructor({ video, src, token, direct, signal }) {
     this.credentials = new Credentials(token);
     this.#src = src.replace(/\/+$/, "");
     this.#video = `/comments/${encodeURIComponent(video)}`;
     this.#rules = `/videos/${encodeURIComponent(video)}`;
+    this.#location = new Location(`${this.#video}/stream`, direct && token !== null);
     this.#signal = signal;
   }
 
@@ -34,12 +39,21 @@ export class Service {
   }
 
   /** The stream from a position on. `signal` ends it. */
-  stream(position, { signal, withinMs }) {
-    return this.#send(`${this.#video}/stream`, {
-      headers: { Accept: "text/event-stream", "Last-Event-ID": position },
-      withinMs,
-      signal: AbortSignal.any([signal, this.#signal]),
-    });
+  async stream(position, { signal, withinMs }) {
+    const either = AbortSignal.any([signal, this.#signal]);
+    const headers = { Accept: "text/event-stream", "Last-Event-ID": position };
+    for (;;) {
+      const url = await this.#location.find(async (path) => json(await this.#send(path, { signal: either, withinMs })));
+      try {
+        const within = isEdge(url) ? Math.min(withinMs, EDGE_WITHIN_MS) : withinMs;
+        const response = await this.#send(url, { headers, withinMs: within, signal: either });
+        this.#location.reached();
+        return response;
+      } catch (problem) {
+        if (problem.kind !== "away" || !isEdge(url)) throw problem;
+        this.#location.unreached(url); // another one, or the service's own address
+      }
+    }
   }
 
   /** The newest comments, oldest first, and how many watch. */
@@ -75,12 +89,13 @@ export class Service {
   async #send(path, init = {}) {
     const asked = { signal: this.#signal, ...init };
     const token = await this.credentials.token();
+    const url = isEdge(path) ? path : this.#src + path;
     try {
-      return await request(this.#src + path, { ...asked, token });
+      return await request(url, { ...asked, token });
     } catch (problem) {
       if (problem.kind !== "token" || !(await this.credentials.renew(token))) throw problem;
     }
-    return request(this.#src + path, { ...asked, token: await this.credentials.token() });
+    return request(url, { ...asked, token: await this.credentials.token() });
   }
 }
 

@@ -1,4 +1,4 @@
-"""A certificate that nobody else trusts, for tests of HTTPS."""
+"""A certificate that nobody else trusts, for a measurement or a test of HTTPS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Certificate:
     key: Path
 
     def client_context(self, *protocols: str) -> ssl.SSLContext:
-        """What a client needs that trusts this certificate alone, and speaks these protocols (ALPN)."""
+        """Return what a client needs that trusts this certificate alone, and speaks these protocols (ALPN)."""
         context = ssl.create_default_context(cafile=str(self.cert))
         if protocols:
             context.set_alpn_protocols(list(protocols))
@@ -32,7 +32,7 @@ class Certificate:
 
 
 def make_certificate(folder: Path) -> Certificate:
-    """Make one in a folder."""
+    """Make one in a folder, good for a day."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
