@@ -15,7 +15,7 @@ from history.metrics import LAG_SECONDS
 from history.moderation import Moderation
 from history.newest import Newest
 from history.pages import Pages
-from history.replays import Replays
+from history.replays import ReplayAnswers
 from history.replica_lag import ReplicaLag
 from history.status import Status
 from history.web import Web
@@ -54,7 +54,7 @@ class History:
         self._settings = settings
         self._archive = Archive(settings)
         self._lag = ReplicaLag()
-        self._replays = Replays(self._archive, settings.shards)
+        self._replays = ReplayAnswers(self._archive, settings.shards)
         self._connection: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._tokens = Tokens(settings)

@@ -53,7 +53,7 @@ class ReplayRequest:
     limit: int
 
 
-class Replays:
+class ReplayAnswers:
     """Answers edges. Each request goes to one of the histories."""
 
     def __init__(self, archive: Archive, shards: int) -> None:
