@@ -18,10 +18,11 @@ VALID = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate for this machine: the file of its chain, and that of its key."""
+    """A self-signed certificate for this machine: the file of its chain, that of its key, and one with both."""
 
     cert: Path
     key: Path
+    both: Path
 
     def client_context(self, *protocols: str) -> ssl.SSLContext:
         """Return what a client needs that trusts this certificate alone, and speaks these protocols (ALPN)."""
@@ -49,10 +50,12 @@ def make_certificate(folder: Path) -> Certificate:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    files = Certificate(folder / "tls.crt", folder / "tls.key")
-    files.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    files.key.chmod(0o600)
+    pem = serialization.Encoding.PEM
+    chain = certificate.public_bytes(pem)
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    files = Certificate(folder / "tls.crt", folder / "tls.key", folder / "tls.pem")
+    files.cert.write_bytes(chain)
+    for file, text in ((files.key, private), (files.both, chain + private)):
+        file.write_bytes(text)
+        file.chmod(0o600)
     return files

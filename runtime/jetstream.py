@@ -196,7 +196,7 @@ async def connect(
         options["servers"] = [server.replace("nats://", "tls://", 1) for server in options["servers"]]
     password = settings.secret("nats_password_file")
     if password is not None:
-        # An inbox under the user's own name: it may hear no other one's (nats/server.conf).
+        # An inbox under the user's own name: it may hear no other one's (nats/users.conf).
         inbox = f"_INBOX.{settings.nats_user}"
         options |= {"user": settings.nats_user, "password": password, "inbox_prefix": inbox}
     try:

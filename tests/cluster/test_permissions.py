@@ -1,4 +1,4 @@
-"""What each service may say and hear at NATS, and what it may not: nats/server.conf on a real server."""
+"""What each service may say and hear at NATS, and what it may not: nats/users.conf on a real server."""
 
 import asyncio
 import os
@@ -10,10 +10,10 @@ import nats.errors
 import pytest
 
 import nats
+from bench.own_certificate import make_certificate
 from cluster import binaries
 from runtime import jetstream
 from runtime.settings import Settings
-from tests.certificates import certificate
 from tests.cluster.configured_nats import PASSWORD, USERS, ConfiguredServer
 from tests.servers import ROOT
 
@@ -187,15 +187,15 @@ def test_every_subject_is_said_by_somebody():
     table = (ROOT / "wire" / "subjects.py").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", table, re.MULTILINE)
     said = [re.sub(r"\b[SVK]\b", "*", subject) for subject, who in listed if who != "JetStream"]
-    text = (ROOT / "nats" / "server.conf").read_text(encoding="utf-8").replace("moderation.>", "moderation.revoked.*")
+    text = (ROOT / "nats" / "users.conf").read_text(encoding="utf-8").replace("moderation.>", "moderation.revoked.*")
     assert said
-    assert not [subject for subject in said if f'"{subject}"' not in text], "nobody may say it: nats/server.conf"
+    assert not [subject for subject in said if f'"{subject}"' not in text], "nobody may say it: nats/users.conf"
 
 
 @pytest.fixture(scope="module")
 def tls_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
-    file = certificate(folder)
+    file = make_certificate(folder).both
     running = ConfiguredServer(folder, "tls.conf", {"NATS_CERTIFICATE": str(file), "NATS_KEY": str(file)})
     running.start()
     yield running
@@ -206,21 +206,21 @@ async def test_a_part_speaks_tls_with_a_server_whose_certificate_it_knows(tls_se
     password = tmp_path / "password"
     password.write_text(PASSWORD)
     settings = Settings(nats_url=tls_server.url, nats_user="edge", nats_password_file=password)
-    trusting = settings.model_copy(update={"nats_ca_file": tls_server.folder / "certificate.pem"})
+    trusting = settings.model_copy(update={"nats_ca_file": tls_server.folder / "tls.pem"})
     connection = await jetstream.connect(trusting, "test")
     assert connection.connected_url.scheme == "tls"
     await connection.flush()
     await jetstream.close(connection)
     with pytest.raises((nats.errors.Error, OSError)):  # without a certificate nobody is trusted
         await nats.connect(tls_server.url, user="edge", password=PASSWORD, allow_reconnect=False)
-    other = ssl.create_default_context(cafile=certificate(tmp_path))
+    other = ssl.create_default_context(cafile=make_certificate(tmp_path).cert)
     with pytest.raises((nats.errors.Error, OSError)):
         await nats.connect(tls_server.url, tls=other, user="edge", password=PASSWORD, allow_reconnect=False)
 
 
 @pytest.mark.parametrize("file", ["cluster.conf", "cluster-tls.conf"])
 def test_the_configurations_of_a_cluster_are_ones(tmp_path, file):
-    own = str(certificate(tmp_path))
+    own = str(make_certificate(tmp_path).both)
     tls = dict.fromkeys(("NATS_CERTIFICATE", "NATS_KEY", "NATS_CA"), own)
     variables = ConfiguredServer(tmp_path, file, tls).variables()
     command = [str(binaries.nats_server()), "-t", "-c", str(ROOT / "nats" / file)]
