@@ -15,7 +15,7 @@ from cluster.parts import Part
 from cluster.passwords import SecretFiles
 from cluster.ports import LOOPBACK, Ports
 from cluster.postgres import Postgres
-from runtime.settings import PREFIX, Settings
+from runtime.settings import HMAC, PREFIX, Settings
 from runtime.streams import MODERATION_BYTES, SET_ASIDE_BYTES
 
 MIN_STREAM_BYTES: Final = 1024**2
@@ -77,7 +77,7 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
     complete = settings.model_copy(
         update={
             "data_dir": folder.path,
-            "guests": settings.guests if "guests" in settings.model_fields_set else True,
+            "guests": settings.guests if "guests" in settings.model_fields_set else HMAC in settings.token_algorithms,
             "status_page": settings.status_page if "status_page" in settings.model_fields_set else True,
             "cluster_file": settings.cluster_file or folder.cluster_file,
             "origins": settings.origins if "origins" in settings.model_fields_set else public,

@@ -18,7 +18,7 @@ from runtime.jetstream import Publisher
 from runtime.marks import Marks
 from runtime.revocations import Revocations
 from runtime.service import make_app
-from runtime.settings import Settings
+from runtime.settings import HMAC, Settings, SettingsError
 from runtime.streams import check_shards
 from runtime.tokens import Tokens
 from runtime.tracing import make_tracer
@@ -52,6 +52,10 @@ class Writer:
         self.app: Quart = make_app(NAME)
         self._settings = settings
         self._tokens = Tokens(settings)
+        if settings.guests and HMAC not in settings.token_algorithms:
+            raise SettingsError(
+                f"LIVECOMMENTS_GUESTS=1 needs {HMAC} in LIVECOMMENTS_TOKEN_ALGORITHMS, to sign tokens with"
+            )
         self._credentials = Credentials(settings, self._tokens)
         self._limits = Limits(settings)
         self._classifier = Classifier.of(settings)

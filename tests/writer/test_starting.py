@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from runtime.settings import SettingsError
+from tests.runtime.issuer import KeyPair
 from writer.app import make_service
 
 
@@ -32,6 +33,13 @@ async def test_a_writer_for_another_number_of_shards_does_not_start(make_setting
 async def test_a_writer_without_a_secret_does_not_start(make_settings):
     with pytest.raises(SettingsError, match="LIVECOMMENTS_TOKEN_SECRET_FILE"):
         make_service(make_settings(token_secret_file=None))
+
+
+async def test_guests_need_a_secret_that_tokens_are_signed_with(make_settings, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(KeyPair("ES256").public_pem)
+    with pytest.raises(SettingsError, match="LIVECOMMENTS_GUESTS=1 needs HS256"):
+        make_service(make_settings(guests=True, token_algorithms=("ES256",), token_keys_file=keys))
 
 
 async def test_a_writer_without_streams_says_what_to_run(make_settings, connection):
