@@ -7,6 +7,7 @@ from cluster.ports import Ports
 from tests.gateway.conftest import CONFIGURATION, EchoPart, RunningGateway, until
 from tests.gateway.name_server import NameServer
 
+AWAY_S = 8  # longer than an address holds that a name server has taken back, and all tries to ask it
 VIDEOS = [f"video-{number}" for number in range(24)]
 
 
@@ -95,3 +96,19 @@ async def test_edges_come_and_go_by_name_and_every_gateway_sends_a_video_to_the_
         assert [after[video] for video in kept] == [before[video] for video in kept]
     finally:
         await first.stop()
+
+
+async def test_a_name_server_that_is_away_takes_no_part_with_it(names, parts):
+    server, port = names
+    server.addresses = {f"{name}.{name.rpartition('-')[0]}.test": "127.0.0.1" for name in parts}
+    gateway = await start(parts, port)
+    try:
+        before = await mapping(gateway)
+        assert None not in before.values()
+        server.stop()
+        away_until = asyncio.get_running_loop().time() + AWAY_S
+        while asyncio.get_running_loop().time() < away_until:
+            assert await mapping(gateway) == before
+            await asyncio.sleep(0.2)
+    finally:
+        await gateway.stop()
