@@ -6,6 +6,7 @@ one end a wrong hardware address for the other.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -25,7 +26,7 @@ class Network:
 
     def __init__(self, networks: Iterable[str], members: Mapping[str, Iterable[str]]) -> None:
         """`members`: the networks of each service."""
-        self._id = os.getpid() % 100_000
+        self._id = os.getpid()  # with it a device has at most the 15 characters that its name may have
         self._networks = list(networks)
         self._members = {service: list(on) for service, on in members.items()}
         self._order = list(self._members)
@@ -140,6 +141,11 @@ def _clean_up_after_the_dead() -> None:
         owner = re.match(rf"{_PREFIX}(\d+)-", namespace.name)
         if owner is not None and not Path(f"/proc/{owner[1]}").exists():
             _try("netns", "del", namespace.name)
+    for group in Path("/sys/fs/cgroup/memory").glob(f"{_PREFIX}*"):
+        owner = re.match(rf"{_PREFIX}(\d+)-", group.name)
+        if owner is not None and not Path(f"/proc/{owner[1]}").exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()
     for device in Path("/sys/class/net").glob(f"{_PREFIX}*b*"):
         owner = re.match(rf"{_PREFIX}(\d+)b", device.name)
         if owner is not None and not Path(f"/proc/{owner[1]}").exists():

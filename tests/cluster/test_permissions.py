@@ -94,6 +94,7 @@ MAY_SAY = {
         "moderation.video.0.v",
         "moderation.revoked.k",
         *READS,
+        "$JS.API.STREAM.MSG.DELETE.comments-0",
     },
     "archiver": {
         "archived.0",
@@ -102,6 +103,7 @@ MAY_SAY = {
         "setaside.0",
         "moderation.video.0.v",
         *READS,
+        "$JS.API.STREAM.MSG.DELETE.comments-0",
         "$JS.API.STREAM.PURGE.comments-0",
         "$JS.API.STREAM.UPDATE.comments-0",
     },
@@ -109,7 +111,7 @@ MAY_SAY = {
     "edge": {"viewers.0", "edges", "short.0", "known.0", "history.0", *READS},
 }
 MAY_HEAR = {
-    "writer": {"stored.0", "archived.0", "short.0", "known.0", "moderated.video.0.v"},
+    "writer": {"live.0.v", "sample.0.v", "stored.0", "archived.0", "short.0", "known.0", "moderated.video.0.v"},
     "archiver": {"stored.0", "archived.0", "audit.0", "short.0", "known.0", "moderated.video.0.v"},
     "history": {"history.0", "archived.0", "moderated.video.0.v"},
     "edge": {
