@@ -15,6 +15,7 @@ Debian's `busybox` and `prometheus`; it says so where it cannot run.
 | `town.py` | which NATS server leads what |
 | `client_names.py` | the one name under which clients know both gateways |
 | `rehearsal.py` | faults and restarts under load, and the ledger of it |
+| `pauses.py` | how long each of them kept a shard from taking comments |
 
 `python -m hosts` is a rehearsal; `tests/hosts/` is `make test-cluster`.
 """

@@ -18,6 +18,7 @@ from hosts.client_names import know_service
 from hosts.fleet import Fleet
 from hosts.host import HostError
 from hosts.images import MissingError
+from hosts.pauses import pauses
 from hosts.rehearsal import EVERY_FAULT, LATER, ROLLING_RESTART, Load, Rehearsal, Step
 
 # What compose.yaml is given: what fits a machine that has all hosts at once, and a load that comes from few users.
@@ -81,6 +82,9 @@ def judge(folder: Path) -> Verdict:
     verdict = Verdict(found.figures, kept, found.void)
     write_report(folder / "ledger", ledger, verdict)
     print_verdict(folder / "ledger", ledger, verdict)
+    for pause in pauses(ledger):
+        said = f"{pause.kind} {pause.target}: {pause.lasted_s:.1f} s"
+        click.echo(f"{said}; a shard took no comments for {pause.without_s:.1f} s at most")
     return verdict
 
 
