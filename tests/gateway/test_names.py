@@ -1,5 +1,7 @@
 """Parts that are names, as in compose and on Kubernetes: they come and go, and each keeps its place in the hash."""
 
+import asyncio
+
 import pytest
 
 from cluster.gateway import Gateway
