@@ -199,6 +199,20 @@ def test_edges_are_scaled_by_a_metric_that_they_have_up_to_as_many_as_the_gatewa
     assert "replicas" not in parts.of("StatefulSet", "edge")["spec"], "applying it again would undo the scaling"
 
 
+def test_prometheus_is_told_of_a_port_that_is_there_and_let_through(parts):
+    allowed = {
+        port["port"]
+        for policy in parts.kind("NetworkPolicy")
+        for rule in policy["spec"].get("ingress", [])
+        if any("namespaceSelector" in one for one in rule.get("from", []))
+        for port in rule["ports"]
+    }
+    for workload in parts.workloads:
+        port = int(workload["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"])
+        (container,) = containers(workload)
+        assert port in {one["containerPort"] for one in container["ports"]} & allowed
+
+
 def test_policies_select_pods_that_there_are(parts, prepare):
     names = {one["metadata"]["name"] for one in [*parts.workloads, *prepare.workloads]}
     for policy in parts.kind("NetworkPolicy"):
