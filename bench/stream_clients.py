@@ -19,7 +19,6 @@ MARK: Final = b'"commentId"'  # once in each comment
 class Way:
     """One way to an edge: an address, and how it is spoken to. `tls` is None for plain HTTP."""
 
-    name: str
     port: int
     tls: ssl.SSLContext | None
     h2: bool = False
