@@ -19,6 +19,7 @@ INTERRUPTED: Final = 130  # as shells have it: 128 and the number of SIGINT
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("up:up", "Run the whole system on this machine, until Ctrl-C."),
     "token": ("token:token", "Print a token, and nothing else."),
+    "revoke": ("revoke:revoke", "Take tokens away, at once and everywhere."),
     "watch": ("watch:watch", "Show a video's comments as they come, until Ctrl-C."),
     "replay": ("replay:replay", "Post a chat log to a video, as its authors and at its pace."),
     "trace": ("trace:trace", "Say where the time of a comment goes: milestones, from POST to viewer."),

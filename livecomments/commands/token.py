@@ -35,8 +35,9 @@ class VideoOrAll(Video):
     type=VideoOrAll(),
     help="A video that the token is good for; may be given several times. Default: all of them.",
 )
+@click.option("--member", is_flag=True, help="A member's token, on the videos listed, or on all where none is.")
 @click.option("--ttl", default="1h", show_default=True, type=Duration(), help="How long it is good: 90s, 15m, 1h, 7d.")
-def token(user: str, name: str | None, role: str | None, videos: tuple[str, ...], ttl: int) -> None:
+def token(user: str, name: str | None, role: str | None, videos: tuple[str, ...], ttl: int, *, member: bool) -> None:
     """Print a token, and nothing else.
 
     It is signed with the secret of the cluster in LIVECOMMENTS_DATA_DIR (or with the one that
@@ -51,6 +52,6 @@ def token(user: str, name: str | None, role: str | None, videos: tuple[str, ...]
     """  # noqa: D301  click reads the \b
     tokens = token_issuer(read_settings())
     listed = list(videos)
-    if not listed and role not in (None, "viewer"):
+    if not listed and (member or role not in (None, "viewer")):
         listed = [EVERY_VIDEO]  # a role counts only where the token lists the video, or '*'
-    click.echo(tokens.issue(user, ttl, name=name, role=role, videos=listed or None))
+    click.echo(tokens.issue(user, ttl, name=name, role=role, videos=listed or None, member=member or None))

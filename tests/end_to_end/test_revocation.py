@@ -130,3 +130,16 @@ async def test_a_comment_is_removed_live_in_history_and_in_a_replay(cluster, web
             if entries:
                 break
     assert [(one["kind"], one["by"], one["what"]["commentId"]) for one in entries] == [("delete", "mod", number)]
+
+
+async def test_the_command_line_revokes_and_lifts(cluster, web, video):
+    headers = {"Authorization": f"Bearer {cluster.token('a b/c')}"}
+    page = f"{cluster.url}/comments/{video}"
+    assert await status(web, "GET", page, headers) == 200
+    for options, wanted in (((), 401), (("--lift",), 200)):
+        done = await asyncio.to_thread(cluster.cli, "revoke", "--user", "a b/c", *options)
+        assert done.returncode == 0, done.stderr
+        async with asyncio.timeout(5):
+            while await status(web, "GET", page, headers) != wanted:
+                pass
+    assert (await asyncio.to_thread(cluster.cli, "revoke")).returncode == 2
