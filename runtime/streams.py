@@ -52,7 +52,7 @@ async def provision(
         done(subjects.stream_name(shard))
     await _create_or_update(connection, _set_aside_stream(settings))
     done(subjects.SET_ASIDE_STREAM)
-    await _create_or_update(connection, _moderation_stream(settings))
+    await make_moderation_stream(connection, settings)
     done(subjects.MODERATION_STREAM)
 
 
@@ -74,6 +74,11 @@ async def check_shards(connection: Client, settings: Settings) -> None:
 async def make_shard_stream(connection: Client, settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:
     """Make one shard's stream as it should be, and return its configuration. A new one numbers from `first_seq` on."""
     return await _create_or_update(connection, _shard_stream(settings, shard, first_seq))
+
+
+async def make_moderation_stream(connection: Client, settings: Settings) -> None:
+    """Make the stream that keeps the states of videos as it should be: without it no edge opens a video."""
+    await _create_or_update(connection, _moderation_stream(settings))
 
 
 async def take_subjects_off(connection: Client, shard: int) -> None:
