@@ -15,9 +15,10 @@ from typing import Final
 from faults.following import follow
 from faults.index import Index
 from faults.keeping import check_keeping, check_pages_meet
-from faults.ledger import Fate, Ledger
+from faults.ledger import Fate, Fired, Ledger
 from faults.numbering import check_numbers, check_real_time
 from faults.paging import check_pages
+from faults.schedule import Kind
 from faults.verdict import Check, Figures, Verdict, Violation
 
 NOTICED_WITHIN_S: Final = 10.0
@@ -67,10 +68,18 @@ def _begun_per_s(index: Index) -> int:
 
 
 def _check_noticed(ledger: Ledger) -> Iterator[Violation]:
+    stops = [fault for fault in ledger.faults if fault.fired and fault.kind == Kind.STOP.value]
     for fault in ledger.faults:
+        # Who is stopped notices nothing; a link is named after who dials, first.
+        if any(fault.target.startswith(f"{one.target}-") and _overlap(fault, one) for one in stops):
+            continue
         if fault.fired and fault.must_notice and (fault.noticed_s is None or fault.noticed_s > NOTICED_WITHIN_S):
             noticed = "not at all" if fault.noticed_s is None else f"after {fault.noticed_s:.1f} s"
             yield Violation(Check.NOTICED, "", f"{fault.kind} {fault.target} {fault.detail}: noticed {noticed}")
+
+
+def _overlap(fault: Fired, other: Fired) -> bool:
+    return fault.began_ns < other.ended_ns and other.began_ns < fault.ended_ns
 
 
 def _void(ledger: Ledger, figures: Figures) -> Iterator[str]:

@@ -437,6 +437,15 @@ def test_the_median_second_counts_those_in_which_nothing_was_begun(run):
     assert check(run.read()).figures.begun_per_s == 2
 
 
+@pytest.mark.parametrize(("stopped", "excused"), [("writer", True), ("nats", False), ("write", False)])
+def test_who_is_stopped_need_not_notice_that_a_connection_is_silent(run, stopped, excused):
+    run.post("one")
+    run.silence(None)
+    silence = run.ledger.faults[-1]
+    run.ledger.faults.append(Fired("stop", stopped, silence.ended_ns - 1, silence.ended_ns + 1))
+    assert (not check(run.read()).violations) is excused
+
+
 def test_a_fault_that_could_not_be_done_does_not_count(run):
     ledger = good_run(run)
     ledger.faults = [Fired("kill", "edge", 0, 0, fired=False)]
