@@ -33,6 +33,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `sweep.py` | heartbeats, stalled viewers, expired tokens |
 | `audit.py` | whether everything acknowledged came here |
 | `snapshot.py` | the newest comments as one document, for those who poll |
+| `turnstile.py` | handshakes begin a few at a time |
 | `admission.py` | who is taken in, and how all are sent away |
 | `limits.py` | how many streams an address, a user and this edge may have |
 | `metrics.py` | what this edge counts |

@@ -26,6 +26,8 @@ from edge.shortage import Shortage
 from edge.snapshot import FRESH_S, Snapshots
 from edge.streamed import StreamedViewer
 from edge.sweep import sweep
+from edge.turnstile import Turnstile
+from runtime.addresses import network_of
 from runtime.browsers import BrowserRules
 from runtime.credentials import Credentials
 from runtime.jetstream import Reader, close, connect
@@ -70,6 +72,7 @@ class Edge:
         self._probe: Probe | None = None
         self._tracer = make_tracer(settings, self.name)
         _add_routes(self.app, self)
+        self.app.asgi_app = Turnstile(self.app.asgi_app)  # type: ignore[method-assign]
 
     async def start(self) -> None:
         """Connect to NATS: live copies on one connection, replays on another, so that neither waits for the other."""
@@ -178,7 +181,7 @@ def _add_routes(app: Quart, edge: Edge) -> None:
             if refused.status in HOPELESS and "Last-Event-ID" in request.headers:
                 return _stop_reconnecting(refused)
             raise
-        address = request.remote_addr or ""
+        address = network_of(request.remote_addr or "")  # one text for all who share it
         edge.admission.limits.check(address, identity)
         position = Position.of(request.headers.get("Last-Event-ID"), request.args.get("lastEventId"))
         if request.method == "HEAD":
