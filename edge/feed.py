@@ -148,7 +148,7 @@ class Feed:
         chosen = [Message(one.number, one.kind, one.posted_ms, one.payload) for one in bundle.chosen]
         for message in sorted([*chosen, *fetched.values()], key=attrgetter("number")):
             if message.number > known:
-                PUBLISHED.inc()
+                PUBLISHED.inc(message.kind is None)
                 author = ordinary_author(message.payload) if message.number in fetched else None
                 self._pass_on(message, author)
         self.channel.leave_out([one for one in bundle.left_out if one[0] > known and one[0] not in fetched])

@@ -117,8 +117,10 @@ class SampledIntake:
                     await self._go_live_if_need_be()
                 elif self._promising >= PROMISING_BUNDLES:
                     await self._go_alone()
-        except (nats.errors.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, everything is taken in then
             _log.warning("no sample of a hot video", video=channel.video, reason=f"{type(error).__name__}: {error}")
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await self._feed.subscribe()
         finally:
             if self.is_alone:
                 self.is_alone = False
