@@ -10,6 +10,7 @@ The server offers this as an ASGI extension. A server that does not offer it get
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
@@ -45,6 +46,8 @@ SOCKET_OPTIONS: Final = (
         else ()
     ),
 )
+
+_ASKS_FOR_A_STREAM: Final = re.compile(rb"GET /comments/[^/ ]+/stream[ ?]")
 
 HandOver = Callable[["HandedOverViewer", Sequence[Field]], bool]
 
@@ -144,6 +147,14 @@ class HandoverProtocol(HttpProtocol):
         super().connection_made(cast("asyncio.Transport", _WithoutSocket(transport)))
         self.transport = transport
         self.flow = FlowControl(transport)
+
+    def has_room_for(self, data: bytes) -> bool:
+        """Return whether a connection is taken: one for a stream always is.
+
+        Thousands may come back at once, and a 503 would stop a browser's EventSource for good. Streams have limits of
+        their own, and whoever finds no place is told to come back (`admission.py`).
+        """
+        return _ASKS_FOR_A_STREAM.match(data) is not None or super().has_room_for(data)
 
     def on_message_begin(self) -> None:
         """Offer the extension with every request."""

@@ -51,7 +51,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._is_admitted:
             # With the first bytes and not before them: whoever only connects costs little, and is closed in time.
             self._is_admitted = True
-            if 0 < self.config.connections < len(self.connections):
+            if not self.has_room_for(data):
                 self._refuse("unavailable")
                 return
         if self._head_due is None and not self._has_request:
@@ -61,6 +61,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if 0 < self.config.head_bytes < self._head_bytes:
                 self._refuse("head_too_large")
+
+    def has_room_for(self, data: bytes) -> bool:  # noqa: ARG002  some look at what is asked for
+        """Return whether a connection that begins with these bytes is taken."""
+        return not 0 < self.config.connections < len(self.connections)
 
     def on_message_begin(self) -> None:
         """A head begins (called by the parser)."""

@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     poll_above: Limit = Field(1_000_000, description="viewers of one video, on all edges, above which new ones poll")
     videos_per_edge: Limit = Field(20000, description="channels on one edge, snapshots included")
     readable_rate: Rate = Field(20, description="comments a second shown to a viewer before sampling sets in")
-    connections_per_part: Limit = Field(5000, description="connections at one part at once, its streams not counted")
+    connections_per_part: Limit = Field(5000, description="connections at one part at once, streams not counted")
     head_bytes: Limit = Field(16_384, description="bytes in the head of a request")
     head_s: Rate = Field(10, description="seconds in which the head of a request has to come")
     stall_s: Rate = Field(30, description="a viewer whose socket takes nothing for this long is closed")

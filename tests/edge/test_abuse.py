@@ -90,6 +90,20 @@ async def test_a_head_that_dribbles_is_told_and_closed(edge, video, token):
     assert time.monotonic() - began < HEAD_S + 3
 
 
+async def test_where_there_are_too_many_connections_streams_are_still_taken(start_edge, store, video, token):
+    edge = start_edge(connections_per_part=5, head_s=60)
+    idle = [await Raw.open(edge, b"GET /healthz HTTP/1.1\r\nHost: x\r\n") for _ in range(6)]  # and no more
+    refused = await Raw.open(edge, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    await refused.read_to_end()
+    assert refused.status == 503
+    # A 503 would stop a browser's EventSource for good.
+    stream = await Raw.open(edge, request(video, token))
+    await stream.read_until(b"event: sync")
+    assert stream.status == 200
+    for one in (*idle, stream):
+        one.raw.close()
+
+
 async def test_a_second_head_on_a_kept_connection_must_come_in_time_too(edge):
     kept = await Raw.open(edge, b"GET /healthz HTTP/1.1\r\nHost: edge\r\n\r\n")
     await kept.read_until(b"ok\n")

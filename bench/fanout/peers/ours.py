@@ -41,7 +41,6 @@ class Ours(Peer):
             "STREAMS_PER_ADDRESS": "0",
             "STREAMS_PER_USER": "0",
             "STREAMS_PER_EDGE": "0",
-            "CONNECTIONS_PER_PART": "0",
             "VIDEOS_PER_EDGE": "0",
             "READABLE_RATE": str(self.readable_rate),
             **self.further,
