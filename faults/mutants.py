@@ -93,11 +93,11 @@ MUTANTS: Final = (
         (
             Patch(
                 "writer/posting.py",
-                "            return await _answer(batcher.take(message, keyed=key is not None), came_ns)\n",
+                "            return await _answer(batcher.take(message, keyed=key is not None), came_ns, span)\n",
                 "            taken = batcher.take(message, keyed=key is not None)\n"
                 '            if text.endswith("hahaha"):\n'
                 '                raise Refused("message_blank")\n'
-                "            return await _answer(taken, came_ns)\n",
+                "            return await _answer(taken, came_ns, span)\n",
             ),
         ),
         _by(Check.REFUSED),
@@ -139,8 +139,8 @@ MUTANTS: Final = (
         (
             Patch(
                 "writer/archiver.py",
-                "rows = [row_of(message, self._settings.shards) for message in messages]",
-                "rows = [row_of(message, self._settings.shards) for message in messages if message.number % 17]",
+                "[row_of(message, self._settings.shards) for message in messages]",
+                "[row_of(message, self._settings.shards) for message in messages if message.number % 17]",
             ),
         ),
         _by(Check.KEPT, Check.SHOWN_KEPT),
@@ -226,8 +226,9 @@ MUTANTS: Final = (
         (
             Patch(
                 "edge/feed.py",
-                "        PUBLISHED.inc()\n        now =",
-                "        if stored.number % 3:\n            return\n        PUBLISHED.inc()\n        now =",
+                "        PUBLISHED.inc(stored.kind is None)\n        now =",
+                "        if stored.number % 3:\n            return\n"
+                "        PUBLISHED.inc(stored.kind is None)\n        now =",
             ),
             Patch("edge/probe.py", "await self._ask(", "await asyncio.sleep(0) if self else await self._ask("),
         ),

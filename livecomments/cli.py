@@ -22,9 +22,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "revoke": ("revoke:revoke", "Take tokens away, at once and everywhere."),
     "watch": ("watch:watch", "Show a video's comments as they come, until Ctrl-C."),
     "replay": ("replay:replay", "Post a chat log to a video, as its authors and at its pace."),
-    "trace": ("trace:trace", "Say where the time of a comment goes: milestones, from POST to viewer."),
-    "bench": ("bench:bench", "Measure everything, with a report, and hold it against earlier runs."),
-    "capacity": ("capacity:capacity", "Compute how many machines a load takes, out of measured costs."),
+    "trace": ("trace:trace", "Say where the time of a comment goes, from its POST to a viewer's socket."),
+    "bench": ("bench:bench", "Measure what it costs and how fast it is, beside other servers and earlier runs."),
+    "capacity": ("capacity:capacity", "Compute how many machines a load takes, and what breaks first."),
     "settings": ("settings:settings", "List every setting: its name, its value now, its default, and what it does."),
     "secrets": (
         "secrets:secrets",

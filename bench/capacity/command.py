@@ -58,7 +58,7 @@ def capacity(
     as_json: bool,
     plots_file: Path | None,
 ) -> None:
-    """Compute how many machines a load takes, which part is the bottleneck, and what breaks first.
+    """Compute how many machines a load takes, and what breaks first.
 
     Out of the costs that were measured on this checkout (bench/costs.json; 'livecomments bench --costs' measures them
     anew), and a few choices, which are options.

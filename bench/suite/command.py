@@ -50,7 +50,7 @@ def bench(
     from_files: Sequence[Path],
     costs_file: Path | None,
 ) -> None:
-    """Measure everything: what it costs, how fast it is, beside other servers that are on the PATH.
+    """Measure what it costs and how fast it is, beside other servers and earlier runs.
 
     Writes every figure as JSON with the machine's description, and a report with plots. Ends with status 1 when a part
     could not be measured; aims that a busy machine did not reach are told and are no failure.

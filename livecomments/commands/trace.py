@@ -42,7 +42,7 @@ PERCENTS: Final = (50, 90, 99, 100)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @url_option
 def trace(*, comments: int, rate: float, viewers: int, files: Path | None, as_json: bool, url: str | None) -> None:
-    """Say where the time of a comment goes, from its POST to a viewer's socket: a table of milestones.
+    """Say where the time of a comment goes, from its POST to a viewer's socket.
 
     Posts to a video of its own in a cluster that was started with LIVECOMMENTS_TRACE_DIR, watches it, and reads what
     the parts have written there. Times count from when a comment was sent.

@@ -5,6 +5,7 @@ import pytest
 from runtime.jetstream import Stored
 from tests.archive.conftest import SHARD, SHARDS, VIDEO
 from wire.comment import encode_payload
+from wire.control import decode_control
 from writer.rows import Row, row_of
 
 
@@ -18,7 +19,9 @@ def test_a_comment_becomes_a_row() -> None:
 
 
 def test_a_control_message_becomes_a_row_with_what_it_says() -> None:
-    assert row_of(stored(b'{"a": 1}', kind="ban"), SHARDS) == Row(VIDEO, 7, 1000, "ban", detail='{"a": 1}')
+    ban = b'{"userId":"eve","untilMs":null,"comments":false,"by":"mod","role":"moderator"}'
+    row = row_of(stored(ban, kind="ban"), SHARDS)
+    assert row == Row(VIDEO, 7, 1000, "ban", detail=ban.decode(), control=decode_control(7, 1000, "ban", ban))
 
 
 @pytest.mark.parametrize(

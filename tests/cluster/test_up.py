@@ -82,7 +82,7 @@ def test_the_data_directory_is_closed_to_others(cluster):
     assert mode(cluster.data_dir) == 0o700
     assert mode(cluster.data_dir / "cluster.json") == 0o600
     secrets = list((cluster.data_dir / "secrets").iterdir())
-    assert len(secrets) == 5
+    assert len(secrets) == 10  # tokens, three roles in Postgres, and six users of NATS
     assert {mode(secret) for secret in secrets} == {0o600}
 
 

@@ -131,9 +131,11 @@ async def test_the_keys_of_an_address_are_read_at_the_start_and_refreshed(issuer
     assert await check(tokens, pair.token()) == "ada"
     assert issuer.asked == 1
     issuer.publish(other)
+    issuer.before_answer.clear()
     later(301)
     assert tokens.check(pair.token()).user_id == "ada", "nobody waits for a refresh"
     await until_asked(issuer, 2)
+    issuer.before_answer.set()
     async with asyncio.timeout(SOON_S):
         while await code_of(tokens, pair.token()) != "no_token":  # noqa: ASYNC110  another thread reads
             await asyncio.sleep(0.01)
