@@ -37,7 +37,7 @@ async def test_chromium_shows_each_comment_of_a_compressed_stream_as_it_comes(pa
     await page.goto(packing.url)
     stream = f"{packing.url}/comments/packed/stream"
     await page.evaluate(LISTEN, [stream, packing.token("reader")])
-    await page.wait_for_function("window.heard.includes('event: sync')")
+    await page.wait_for_function("() => window.heard.includes('event: sync')")
     assert await page.evaluate("window.encoding") == "gzip"
     await page.evaluate(LISTEN_AS_EVENT_SOURCE, stream)
     for number in range(12):  # one after the other, each seen before the next is said
@@ -47,6 +47,6 @@ async def test_chromium_shows_each_comment_of_a_compressed_stream_as_it_comes(pa
             headers={"Authorization": f"Bearer {packing.token(f'author-{number}')}"},
         )
         assert answer.status in (201, 202)
-        await page.wait_for_function(f"window.heard.includes('comment {number}\"')")
-        await page.wait_for_function(f"window.ids.length === {number + 1}")
+        await page.wait_for_function("(said) => window.heard.includes(said)", arg=f'comment {number}"')
+        await page.wait_for_function("(count) => window.ids.length === count", arg=number + 1)
     await page.close()

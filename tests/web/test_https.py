@@ -66,7 +66,7 @@ async def test_ten_streams_on_one_page(https_cluster, contexts, scheme, protocol
         )
         assert answer.status in (201, 202), await answer.text()
     received = "Object.entries(window.received).filter(([video, text]) => text.includes(`to ${video}`)).length"
-    await page.wait_for_function(f"{received} >= {opened}")
+    await page.wait_for_function(f"() => {received} >= {opened}")
     assert await page.evaluate(received) == opened
 
 
