@@ -30,6 +30,7 @@ CAUGHT_UP_WITHIN_S: Final = 60.0
 READ_WITHIN_S: Final = 200.0
 SETTLED_WITHIN_S: Final = 60.0
 STAY_S: Final = 60.0
+LONGEST_AWAY_S: Final = 30.0
 CALM_S: Final = 5.0
 BETWEEN_S: Final = 3.0
 PAUSED_S: Final = 8.0  # longer than an election takes to begin
@@ -121,6 +122,7 @@ class Rehearsal:
             followers=followers,
             passers=load.viewers - followers,
             stay_s=STAY_S,
+            longest_away_s=LONGEST_AWAY_S,
             tokens=[tokens.issue(f"viewer-{index}", TOKEN_TTL_S) for index in range(load.viewers)],
             within_s=LET_IN_WITHIN_S,
         )

@@ -55,7 +55,7 @@ async def test_ten_streams_on_one_page(https_cluster, contexts, scheme, protocol
     assert await page.evaluate(PROTOCOL) == protocol
     videos = [f"{scheme}-{number}" for number in range(STREAMS)]
     await page.evaluate(OPEN, [https_cluster.token("ada"), videos])
-    await page.wait_for_function(f"({SYNCED})() >= {opened}")
+    await page.wait_for_function(f"() => ({SYNCED})() >= {opened}")
     poster = await (await contexts(ignore_https_errors=True)).new_page()  # a browser session has connections of its own
     token = https_cluster.token("bob")
     for video in videos:
