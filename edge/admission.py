@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import random
+from collections.abc import Callable
 from typing import Final
 
 from edge.audience import Audience
@@ -18,6 +19,7 @@ from edge.viewer import Viewer
 from runtime.logs import get_logger
 from runtime.revocations import Revocation
 from runtime.settings import Settings
+from runtime.tokens import Identity
 from wire import sse
 
 RETRY_MS: Final = (1_000, 3_000)  # how long a client waits before it connects again: each another time
@@ -47,6 +49,7 @@ class Admission:
         self._moderation = moderation
         self._poll_above = settings.poll_above
         self._draining = False
+        self.is_revoked: Callable[[Identity], bool] = lambda _: False
         self._loop = asyncio.get_running_loop()
         self._on_the_way: dict[Viewer, asyncio.Task[None]] = {}
         self._on_gone = self._left  # one object for all of them
@@ -72,6 +75,9 @@ class Admission:
         self.viewers[viewer] = held
         if self._moderation.is_banned(video, viewer.identity):
             self._moderation.send_away(viewer)
+            return
+        if viewer.identity is not None and self.is_revoked(viewer.identity):
+            self._send_away(viewer, "revoked", _between(RETRY_MS))  # since its token was checked
             return
         if self._poll_above and self._audience.count(held) >= self._poll_above:
             told = {"url": f"/comments/{video}/snapshot", "intervalMs": POLL_INTERVAL_MS}

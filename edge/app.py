@@ -101,7 +101,7 @@ class Edge:
         )
         revocations = Revocations(replaying, self.admission.revoked)
         await revocations.start()
-        self._tokens.is_revoked = revocations.hold
+        self._tokens.is_revoked = self.admission.is_revoked = revocations.hold
         self._probe = probe = Probe(self.channels, reader, shortage)
         work: tuple[Work, ...] = (
             audience.run,

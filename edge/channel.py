@@ -63,6 +63,7 @@ class _Round:
     place: int = 0  # in `viewers`: how far it got
     cost_s: float = 0.0
     end: int = -1  # of the newest of `pieces`
+    removals: int = 0  # of the ring when they were made
     pieces: dict[int, _Piece] = field(default_factory=dict)  # by the index that they begin at
 
 
@@ -199,13 +200,25 @@ class Channel:
             FLUSHES.inc()
             FLUSHED_COMMENTS.inc(end - start)
         self._written = end
-        self._write_slice(_Round(list(self.viewers), start, end, notices, oldest_ms=self._oldest_unwritten_ms))
+        self._write_slice(
+            _Round(
+                list(self.viewers),
+                start,
+                end,
+                notices,
+                oldest_ms=self._oldest_unwritten_ms,
+                removals=self.ring.removals,
+            )
+        )
 
     def _write_slice(self, writing: _Round) -> None:
         """Write to the next slice of viewers, and leave the rest to a later turn of the loop."""
         began_s = time.perf_counter()
         ring = self.ring
         end = ring.end
+        if writing.removals != ring.removals:
+            # What was removed since the slice before is not written once more.
+            writing.pieces, writing.removals = {}, ring.removals
         if writing.end != end:
             # What the ring no longer holds stays as it is, for those who wait for their turn.
             writing.pieces = {index: piece for index, piece in writing.pieces.items() if index < ring.begin}

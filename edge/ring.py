@@ -32,6 +32,7 @@ class Ring:
         "floor",
         "max_bytes",
         "max_entries",
+        "removals",
     )
 
     def __init__(
@@ -45,6 +46,7 @@ class Ring:
         self.max_entries = max_entries
         self.max_bytes = max_bytes
         self.begin = 0  # index of the oldest entry held
+        self.removals = 0  # entries emptied so far
         self._start = 0  # where that entry stands in the lists; what is before it is dropped now and then
         self._numbers: list[int] = []
         self._frames: list[bytes] = []
@@ -103,6 +105,7 @@ class Ring:
         self._memory.dropped(len(self._frames[place]))
         self._frames[place] = self._shared[place] = b""
         self._authors[place] = None
+        self.removals += 1
 
     def index_after(self, number: int) -> int:
         """Return the index of the first entry above `number`, which must not be below the floor."""

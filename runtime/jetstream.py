@@ -253,7 +253,10 @@ async def api(connection: Client, call: str, request: dict[str, Any] | None = No
     """
     body = orjson.dumps(request) if request is not None else b""
     reply = await _request(connection, f"$JS.API.{call}", body)
-    answer: dict[str, Any] = orjson.loads(reply.data)
+    try:
+        answer: dict[str, Any] = orjson.loads(reply.data)
+    except ValueError:
+        raise StoreAwayError("what answered is not JetStream") from None
     return answer
 
 

@@ -31,7 +31,7 @@ async def belongs(connection: Client, shard: int, number: int, message: Outgoing
     Raises `ArchiveSilentError`.
     """
     row = await _archived(connection, shard, number, subjects.video_of(message.subject))
-    if row is None or row[2] != COMMENT_KIND:
+    if row is None or row[2] != COMMENT_KIND or message.kind is not None:
         return False
     user, text = row[3], row[4]
     comment = orjson.loads(message.payload)

@@ -37,6 +37,11 @@ class HouseRules:
         self._spoke_ns: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._waiting = 0
 
+    @property
+    def asks_outside(self) -> bool:
+        """Return whether `check_comment` may wait for somebody."""
+        return self._classifier is not None
+
     def known(self, video: str) -> VideoState | None:
         """Return a video's state where it is known."""
         return self._states.known(video)

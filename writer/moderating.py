@@ -29,7 +29,7 @@ from wire.control import Actor, Control, encode_control
 from wire.orders import parse_ban, parse_comment_id, parse_reason, parse_state, parse_user_id, parse_words
 from wire.problem import Refused
 from wire.video import check_video, shard_of
-from wire.video_state import MAX_BANS, MAX_STATE_BYTES, VideoState, state_of
+from wire.video_state import MAX_BANS, MAX_STATE_BYTES, Ban, VideoState, state_of
 from writer.batcher import Batcher
 from writer.entry import NotKept
 from writer.metrics import MODERATED
@@ -98,6 +98,7 @@ class Moderating:
         """Shut a user out of a video. Raises `Refused`."""
         speaker, state = await self._moderator(asked)
         user_id, order = parse_user_id(user), parse_ban(asked.body)
+        _check_may_change(state.bans.get(user_id), speaker, asked.video)
         if user_id not in state.bans and _is_full(state):
             raise Refused("too_many_bans")
         until_ms = None if order.for_s is None else int((time.time() + order.for_s) * 1000)
@@ -106,8 +107,9 @@ class Moderating:
 
     async def unban(self, asked: Request, user: str) -> Done:
         """Let a user in again. Raises `Refused`."""
-        speaker, _ = await self._moderator(asked)
+        speaker, state = await self._moderator(asked)
         what = {"userId": parse_user_id(user)}
+        _check_may_change(state.bans.get(what["userId"]), speaker, asked.video)
         return await self._say(asked.video, control.UNBAN, speaker, parse_reason(asked.body), what)
 
     async def set_state(self, asked: Request) -> Done:
@@ -166,6 +168,7 @@ class Moderating:
         batcher = self._batchers[shard]
         outcome = batcher.known(message_id) if key is not None else None
         if outcome is None:
+            batcher.check_open()  # the state and history were waited for
             message = Outgoing(subjects.comments(shard, video), payload, message_id, kind)
             outcome = batcher.take(message, keyed=key is not None)
         stored = await unharmed(outcome)
@@ -228,6 +231,14 @@ class _Found:
     user_id: str | None
     posted_ms: int
     deleted_by: int | None = None
+
+
+def _check_may_change(held: Ban | None, speaker: Identity, video: str) -> None:
+    """Raise `Refused` where a moderator would change what a host decided, while it holds."""
+    if held is None or held.role != "host" or speaker.role_on(video) == "host":
+        return
+    if held.until_ms is None or held.until_ms > time.time() * 1000:
+        raise Refused("not_allowed")
 
 
 def _is_full(state: VideoState) -> bool:

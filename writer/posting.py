@@ -89,6 +89,13 @@ class Posting:
         batcher.check_open()
         now_ns = time.monotonic_ns()
         await self._rules.check_comment(state, video, speaker, text, now_ns)
+        if self._rules.asks_outside:
+            # Meanwhile the same key may have come again, somebody may have been banned, and the store may have gone.
+            self._rules.check_speaker(self._rules.known(video) or state, video, speaker)
+            outcome = batcher.known(message_id) if key is not None else None
+            if outcome is not None:
+                return await _answer(outcome, came_ns)
+            batcher.check_open()
         self._limits.take_comment(video, speaker.user_id, text, message_id, now_ns)
         self._rules.spoke(state, video, speaker.user_id, now_ns)
         ACCEPTED.inc()

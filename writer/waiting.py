@@ -52,7 +52,8 @@ class Waiting:
         """Tell those who wait for an entry what became of it, unless they were told that its time was over."""
         if not entry.outcome.done():
             entry.outcome.set_result(outcome)
-            del self._entries[entry.message.message_id]
+            if self._entries.get(entry.message.message_id) is entry:
+                del self._entries[entry.message.message_id]
 
     def refuse(self, entries: Iterable[Entry], code: str) -> None:
         """Tell those who wait for these entries that they are not stored, or not known to be."""

@@ -235,6 +235,17 @@ async def test_a_comment_that_comes_in_during_a_round_reaches_those_who_wait_in_
     assert all(viewer.numbers == [101, 102] for viewer in viewers)
 
 
+async def test_what_is_removed_in_the_middle_of_a_round_is_not_written_to_those_who_wait(channel):
+    viewers = [RecordingViewer() for _ in range(2 * SLICE)]
+    join(channel, *viewers)
+    append(channel, 101, 102)
+    await asyncio.sleep(0)  # the first slice is written
+    channel.ring.remove(101)
+    await written(channel)
+    assert viewers[0].numbers == [101, 102]
+    assert viewers[-1].numbers == [102]
+
+
 async def test_a_ring_that_turns_over_in_the_middle_of_a_round_loses_nothing_for_those_who_wait(channel):
     viewers = [RecordingViewer() for _ in range(2 * SLICE)]
     join(channel, *viewers)

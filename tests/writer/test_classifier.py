@@ -69,6 +69,17 @@ async def test_an_answer_that_is_none_counts_as_a_failure(start_writer, videos, 
     assert (await (await start_writer(classifier_url=outside.url)).post(videos(), "hello")).status == 202
 
 
+async def test_repeats_while_it_is_asked_are_the_same_comment_and_harm_no_other(start_writer, videos, outside):
+    writer, video = await start_writer(classifier_url=outside.url, classifier_timeout_ms=2_000), videos()
+    outside.delay_s = 0.2
+    repeats = [writer.post(video, "once", key="k") for _ in range(5)]
+    others = [writer.post(video, f"other {number}", user=f"user-{number}") for number in range(5)]
+    answers = await asyncio.gather(*repeats, *others)
+    assert {answer.status for answer in answers} == {202}
+    assert len({answer.body["commentId"] for answer in answers[:5]}) == 1
+    assert len({answer.body["commentId"] for answer in answers}) == 6
+
+
 async def test_a_slow_one_is_waited_for_so_long_and_after_some_failures_not_at_all(start_writer, videos, outside):
     outside.delay_s = 5
     writer, video = await start_writer(classifier_url=outside.url, classifier_timeout_ms=TIMEOUT_MS), videos()

@@ -114,6 +114,13 @@ async def test_only_its_author_and_moderators_of_the_video_remove_a_comment(room
     assert (await room.delete((await room.post("ann")).number, user="boss", role="host")).status == 202
 
 
+async def test_a_moderator_does_not_undo_what_a_host_decided(room: Room):
+    assert (await room.ban("mod-2", user="boss", role="host")).status == 202
+    assert said(await room.ban("mod-2")) == (403, "not_allowed")
+    assert said(await room.unban("mod-2")) == (403, "not_allowed")
+    assert (await room.unban("mod-2", user="boss", role="host")).status == 202
+
+
 async def test_what_is_removed_already_is_removed_by_the_same_message_whoever_asks_again(
     room: Room, open_room: OpenRoom
 ):
