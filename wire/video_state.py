@@ -157,15 +157,18 @@ NOTHING: Final = VideoState()
 
 
 def decode_state(data: bytes) -> VideoState:
-    """Return what `VideoState.encode` wrote. Raises `ValueError`."""
+    """Return what `VideoState.encode` wrote. Raises `ValueError`.
+
+    What a later version adds to the end of an entry is passed over, so that versions can run beside each other.
+    """
     document = orjson.loads(data)
     try:
         return VideoState(
             int(document["number"]),
-            {name: Setting(*one) for name, one in document["settings"].items()},
-            {user: Ban(*one) for user, one in document["bans"].items()},
-            {int(number): Removal(*one) for number, one in document["removed"].items()},
-            {user: Removal(*one) for user, one in document["removedUsers"].items()},
+            {name: Setting(*one[: len(Setting._fields)]) for name, one in document["settings"].items()},
+            {user: Ban(*one[: len(Ban._fields)]) for user, one in document["bans"].items()},
+            {int(number): Removal(*one[: len(Removal._fields)]) for number, one in document["removed"].items()},
+            {user: Removal(*one[: len(Removal._fields)]) for user, one in document["removedUsers"].items()},
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not the state of a video") from error

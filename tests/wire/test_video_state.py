@@ -16,6 +16,7 @@ from wire.video_state import (
     NOTHING,
     REMEMBER_ARCHIVED_MS,
     REMEMBER_MS,
+    Ban,
     Removal,
     VideoState,
     decode_state,
@@ -64,6 +65,14 @@ def test_the_later_order_counts_whatever_came_first():
     for state in (ban.merge(unban), unban.merge(ban)):
         assert state.ban_of("eve", "viewer", NOW_MS) is None
         assert state.bans["eve"].until_ms == LIFTED
+
+
+def test_what_a_later_version_adds_to_an_entry_is_passed_over():
+    state = VideoState(7, bans={"eve": Ban(7, None, 1000, "mod", "moderator")}, removed={3: Removal(7, 1000)})
+    document = orjson.loads(state.encode())
+    document["bans"]["eve"].append("new")
+    document["removed"]["3"].append("new")
+    assert decode_state(orjson.dumps(document)) == state
 
 
 def test_what_is_removed_is_hidden_and_what_a_user_says_afterwards_is_not():
