@@ -70,6 +70,7 @@ async def test_somebody_who_is_banned_is_told_so_and_all_that_they_said_is_gone(
     ada = await open_page("Ada")
     await ada.say("spam 1")
     await ada.say("spam 2")
+    await moderator.sees("spam 1", "spam 2")
     await post("something good")
     await moderator.sees("spam 1", "spam 2", "something good")
     await choose(moderator, "spam 1", "Ban Ada for good, and remove all their comments")

@@ -304,6 +304,7 @@ export class LiveComments extends EventTarget {
           await pause(nextWaitMs(failures, problem.retryAfterMs), this.#stopping.signal);
         }
       }
+      this.#reload({ to }); // it takes longer: the newest page is asked for until it can be had
     } catch (error) {
       if (!this.#stopping.signal.aborted && !(error instanceof Problem)) throw error;
     }
@@ -322,13 +323,15 @@ export class LiveComments extends EventTarget {
     if (this.#mending) return;
     this.#mending = true;
     try {
+      let pages = 0; // only what history answers counts: while it is away nothing is known about what is missing
       for (let failures = 1; this.timeline.missing && !this.timeline.held; failures += 1) {
         let saidMs = 0;
         try {
           const { comments, complete } = await this.#newestPage(PAGE);
           if (this.timeline.held) return;
           // What is missing may not be in history yet, or, should something have been lost, never.
-          if (failures >= MEND_TRIES) this.timeline.missing = 0;
+          pages += 1;
+          if (pages >= MEND_TRIES) this.timeline.missing = 0;
           if (this.timeline.fill(comments, complete)) return;
         } catch (problem) {
           if (!(problem instanceof Problem)) throw problem;

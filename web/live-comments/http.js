@@ -79,7 +79,7 @@ export async function json(response) {
 async function problemOf(response) {
   const body = await response.json().catch(() => ({}));
   return new Problem({
-    kind: KINDS.get(response.status) ?? "refused",
+    kind: KINDS.get(response.status) ?? (response.status >= 500 ? "away" : "refused"),
     code: body.code ?? String(response.status),
     detail: body.detail ?? `The service answered ${response.status}.`,
     retryAfterMs: 1000 * (Number.parseInt(response.headers.get("Retry-After") ?? "", 10) || 0),

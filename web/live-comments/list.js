@@ -212,7 +212,7 @@ export class CommentList {
     let removed = 0;
     for (const [key, { row, what }] of this.#rows) {
       if (!(what.number < this.#first)) continue;
-      row.remove();
+      this.#takeAway(row);
       this.#rows.delete(key);
       removed += 1;
     }
