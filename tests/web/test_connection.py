@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import expect
@@ -64,17 +65,10 @@ async def test_an_edge_that_is_killed_under_the_page_costs_no_comment(open_page,
         await until_ready(edge["url"])
 
 
-async def test_a_token_that_expires_is_renewed_without_losing_the_place(open_component, post, cluster, video):
-    """Tokens have ten seconds of grace: one that is five seconds over is good for five more."""
-    asked = []
-
-    async def issue(renew: bool) -> str:
-        asked.append(renew)
-        return cluster.token("ada", ttl_s=-5 if len(asked) == 1 else 3600, name="Ada")
-
-    ada = await open_component(live=False, body="")
-    await ada.page.expose_function("issue", issue)
-    await ada.page.evaluate(
+async def mount(viewer: Viewer, video: str, issue: Callable[[bool], Awaitable[str]]) -> None:
+    """Put the component on a page without one, with tokens from `issue`; the page notes the states it goes through."""
+    await viewer.page.expose_function("issue", issue)
+    await viewer.page.evaluate(
         """(video) => {
             const component = document.createElement("live-comments");
             component.token = (renew) => window.issue(renew);
@@ -85,7 +79,19 @@ async def test_a_token_that_expires_is_renewed_without_losing_the_place(open_com
         }""",
         video,
     )
-    await ada.is_live()
+    await viewer.is_live()
+
+
+async def test_a_token_that_expires_is_renewed_without_losing_the_place(open_component, post, cluster, video):
+    """Tokens have ten seconds of grace: one that is five seconds over is good for five more."""
+    asked = []
+
+    async def issue(renew: bool) -> str:
+        asked.append(renew)
+        return cluster.token("ada", ttl_s=-5 if len(asked) == 1 else 3600, name="Ada")
+
+    ada = await open_component(live=False, body="")
+    await mount(ada, video, issue)
     for number in range(30):
         await post(f"tick {number}")
         if len(asked) > 1 and await ada.run("component.state") == "live":
@@ -108,20 +114,10 @@ async def test_a_token_that_runs_out_is_renewed_before_it_does_and_nobody_notice
         return cluster.token("ada", ttl_s=3600 if renew else 33, name="Ada")
 
     ada = await open_component(live=False, body="", at=between.url)
-    await ada.page.expose_function("issue", issue)
     await ada.page.evaluate(
-        """(video) => {
-            Math.random = () => 0; // when within the time that is left is for chance to say
-            const component = document.createElement("live-comments");
-            component.token = (renew) => window.issue(renew);
-            component.video = video;
-            document.querySelector("main").append(component);
-            window.states = [];
-            component.addEventListener("state", () => window.states.push(component.state));
-        }""",
-        video,
-    )
-    await ada.is_live()
+        "() => { Math.random = () => 0; }"
+    )  # when within the time that is left is for chance to say
+    await mount(ada, video, issue)
     said = []
     while len(between.streams()) < 2 or len(said) < 10:
         said.append(f"tick {len(said)}")
@@ -146,16 +142,7 @@ async def test_an_expired_token_does_not_stop_a_comment(open_component, cluster,
         return cluster.token("ada", ttl_s=3600 if renew else -600)
 
     ada = await open_component(live=False, body="")
-    await ada.page.expose_function("issue", issue)
-    await ada.page.evaluate(
-        """(video) => {
-            const component = document.createElement("live-comments");
-            Object.assign(component, { token: (renew) => window.issue(renew), video });
-            document.querySelector("main").append(component);
-        }""",
-        video,
-    )
-    await ada.is_live()
+    await mount(ada, video, issue)
     await ada.say("here I am")
     await ada.sees("here I am")
     assert asked == [False, True]
