@@ -54,8 +54,6 @@ class OwnCluster:
         self.url = f"http://127.0.0.1:{port}"
         self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
-        self._heard = threading.Event()  # that it is ready, or that it has ended
-        self._is_ready = False
 
     @property
     def pid(self) -> int:
@@ -65,8 +63,7 @@ class OwnCluster:
 
     def start(self) -> None:
         """Start it, and return when it is ready. Raises `RuntimeError`, with the end of its log, when it is not."""
-        self._heard.clear()
-        self._is_ready = False
+        start = _Start()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "livecomments", "up"],
             env=self.env,
@@ -79,9 +76,9 @@ class OwnCluster:
             start_new_session=True,  # Ctrl-C is for whoever started this, who then ends it in good order
             preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, and nothing that a thread could hold
         )
-        threading.Thread(target=self._read_log, args=(self._process,), daemon=True).start()
-        self._heard.wait(START_TIMEOUT_S)
-        if not self._is_ready:
+        threading.Thread(target=self._read_log, args=(self._process, start), daemon=True).start()
+        start.heard.wait(START_TIMEOUT_S)
+        if not start.is_ready:
             self.stop()
             raise RuntimeError("the cluster did not get ready:\n" + "".join(self.log[-LOG_LINES_SHOWN:]))
 
@@ -124,15 +121,23 @@ class OwnCluster:
         """Return how a command of `livecomments` is called."""
         return (sys.executable, "-m", "livecomments", *arguments)
 
-    def _read_log(self, process: subprocess.Popen[str]) -> None:
+    def _read_log(self, process: subprocess.Popen[str], start: _Start) -> None:
         """Keep what the cluster says, until it has ended."""
         assert process.stdout is not None
         for line in process.stdout:
             self.log.append(line)
             if line.startswith("ready "):
-                self._is_ready = True
-                self._heard.set()
-        self._heard.set()  # whoever waits must learn of its end
+                start.is_ready = True
+                start.heard.set()
+        start.heard.set()  # whoever waits must learn of its end
+
+
+class _Start:
+    """What is heard of one start. The next has its own: the end of an earlier process may be heard only then."""
+
+    def __init__(self) -> None:
+        self.heard = threading.Event()  # that it is ready, or that it has ended
+        self.is_ready = False
 
 
 @contextlib.contextmanager

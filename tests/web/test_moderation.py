@@ -106,7 +106,8 @@ async def test_the_menu_works_by_keyboard_and_is_understood(moderator, post):
     await keys.press("ArrowDown")
     await expect(moderator.page.get_by_role("menuitem", name="Ban Someone else for 10 minutes")).to_be_focused()
     await keys.press("Escape")
-    assert await moderator.run(here) == "two", "it closes, and one is where one was"
+    # It closes when the browser has decided that nobody else wanted the key; then one is where one was.
+    await expect(moderator.page.locator(".comment", has_text="two").locator(".actions")).to_be_focused()
     await keys.press("Enter")
     await keys.press("Enter")
     await moderator.sees("one", GONE, "three")
