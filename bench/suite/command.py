@@ -60,8 +60,8 @@ def bench(
     if from_files:
         result = together([read(file) for file in from_files])
     else:
-        result = run_all(console, [part for part in PARTS if not only or part.name in only], quick=quick)
-        result.write(json_file)
+        chosen = [part for part in PARTS if not only or part.name in only]
+        result = run_all(console, chosen, quick=quick, keep=lambda so_far: so_far.write(json_file))
         console.print(f"figures: {json_file}")
     compared = compare(earlier, result)
     report_file.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +26,13 @@ LINES_SHOWN: Final = 15
 NEARLY: Final = 0.98  # how far the bar goes for a step that takes longer than it should
 
 
-def run_all(console: Console, parts: Sequence[Part], *, quick: bool) -> Result:
-    """Run the parts, and return what they have measured. A part that fails is told, and the others go on."""
+def run_all(
+    console: Console, parts: Sequence[Part], *, quick: bool, keep: Callable[[Result], None] | None = None
+) -> Result:
+    """Run the parts, and return what they have measured. A part that fails is told, and the others go on.
+
+    `keep` is given what there is after each part: a run that is ended before its time has not measured in vain.
+    """
     began = time.monotonic()
     measured: dict[str, Any] = {}
     document: dict[str, Any] = {
@@ -35,6 +40,7 @@ def run_all(console: Console, parts: Sequence[Part], *, quick: bool) -> Result:
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
         "machine": machine.describe(),
+        "seconds": 0.0,
         "parts": measured,
     }
     expected_s = sum(_expected_s(step, quick=quick) for part in parts for step in _steps(part, quick=quick))
@@ -50,7 +56,9 @@ def run_all(console: Console, parts: Sequence[Part], *, quick: bool) -> Result:
             measured[part.name] = _run_part(part, Path(folder), progress, bar, quick=quick)
             if measured[part.name]["failed"]:
                 progress.console.print(f"{part.name}: {measured[part.name]['failed']}", markup=False)
-    document["seconds"] = round(time.monotonic() - began, 1)
+            document["seconds"] = round(time.monotonic() - began, 1)
+            if keep is not None:
+                keep(Result(document))
     return Result(document)
 
 
