@@ -51,18 +51,13 @@ bench: ## measure everything, with a report (ARGS="--quick": in less than ten mi
 	@requirements/set-up dev && requirements/programs wrk
 	@exec .venv/bin/livecomments bench $(ARGS)
 
+# Parts of it, by the names that they have had: `make bench ARGS="--only fanout"` and so on.
+bench-latency bench-fanout bench-write bench-direct:
+	@$(MAKE) --no-print-directory bench ARGS='--only $(@:bench-%=%) $(ARGS)'
+
 bench-check: ## fail where something costs more than recorded, beside a bare C loop and a plain route (ARGS=--record)
 	@requirements/set-up dev && requirements/programs wrk
 	@exec .venv/bin/python -m bench.suite.check $(ARGS)
-
-bench-latency: ## POST and POST-to-viewer latencies of a cluster of its own
-	@requirements/set-up run && exec .venv/bin/python -m bench.latency $(ARGS)
-
-bench-direct: ## what a delivery costs, straight from an edge and through the gateway, over HTTP/1.1, HTTP/2 and TLS
-	@requirements/set-up dev && exec .venv/bin/python -m bench.direct $(ARGS)
-
-bench-fanout: ## what a write to a viewer costs: this edge beside a bare C loop, nchan and others (ARGS="--long")
-	@requirements/set-up dev && exec .venv/bin/python -m bench.fanout $(ARGS)
 
 faults: ## break every part under load, and check every promise: mutants, then half an hour (ARGS="--short", "--seed N")
 	@requirements/set-up run && .venv/bin/python -m faults $(or $(ARGS),--all)
@@ -70,10 +65,6 @@ faults: ## break every part under load, and check every promise: mutants, then h
 
 fuzz: ## give what takes bytes from strangers every kind of bytes, with coverage as the guide (SECONDS=300)
 	@requirements/set-up dev && exec .venv/bin/python -m tests.fuzz $(or $(SECONDS),300)
-
-bench-write: ## what taking, archiving and paging through comments costs, beside a plain Quart route (ARGS="--long")
-	@requirements/set-up dev && requirements/programs wrk
-	@exec .venv/bin/python -m bench.write $(ARGS)
 
 # The locks name no registry, and no folder of the machine that wrote them.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -10,14 +10,14 @@
 | `ledger.py` | what viewers were owed, and what they got |
 | `own_cluster.py` | a cluster of its own for a measurement or a test |
 | `own_certificate.py` | a certificate for that, which nobody else trusts |
-| `direct.py` | `make bench-direct`: what a delivery costs, straight from an edge and through the gateway |
+| `direct.py` | what a delivery costs, straight from an edge and through the gateway |
 | `stream_clients.py` | viewers that only count, over HTTP/1.1 or HTTP/2 |
-| `latency.py` | `make bench-latency`: POST and POST-to-viewer latencies |
+| `latency.py` | POST and POST-to-viewer latencies |
 | `profile.py` | `make profile`: a flame graph of a part under load |
 | `plan.py` | what a measurement does: who posts what when, and who watches |
 | `poster.py` | the process that posts |
 | `viewers.py` | the process that watches |
 | `moderation.py` | how long until the last viewer knows of a delete or a ban, and what deletes cost pages |
-| `write/` | `make bench-write`: what it costs to take comments, to archive them and to page through them |
-| `fanout/` | `make bench-fanout`: what it costs to write comments to many viewers |
+| `write/` | what it costs to take comments, to archive them and to page through them |
+| `fanout/` | what it costs to write comments to many viewers |
 """

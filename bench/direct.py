@@ -1,4 +1,4 @@
-"""`make bench-direct`: what it costs to bring a comment to a viewer, straight from an edge and through the gateway.
+"""`livecomments bench --only direct`: what a delivery costs straight from an edge, and through the gateway.
 
 One edge, one gateway and the same viewers, each way on a cluster of its own: what a process has let go, the next
 streams would take again, and nothing would be seen of it. CPU is that of the edge and of the gateway, over all
@@ -24,7 +24,9 @@ from rich.console import Console
 from rich.table import Table
 from yarl import URL
 
+from bench import machine
 from bench.fanout.usage import cpu_s, resident_kb
+from bench.figure import Figure
 from bench.own_certificate import Certificate, make_certificate
 from bench.own_cluster import RATES_OFF, STREAM_LIMITS_OFF, OwnCluster, free_port, own_cluster
 from bench.stream_clients import STREAMS_A_CONNECTION, Streams, Way
@@ -77,7 +79,13 @@ def main(*, viewers: int, rate: float, seconds: float, json_file: Path | None) -
                 rows.append(uvloop.run(_measure_way(cluster, certificate, name, viewers, rate, seconds)))
     _print(rows, viewers, rate, seconds)
     if json_file is not None:
-        json_file.write_bytes(orjson.dumps([asdict(row) for row in rows], option=orjson.OPT_INDENT_2))
+        figures = [Figure(f"CPU of a delivery, the whole path: {row.way}", "µs", [row.path_us]) for row in rows]
+        document = {
+            "machine": machine.describe(),
+            "ways": [asdict(row) for row in rows],
+            "figures": [asdict(figure) for figure in figures],
+        }
+        json_file.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     sys.exit(1 if any(row.missed for row in rows) else 0)
 
 

@@ -1,4 +1,4 @@
-"""`make bench-latency`: how long a POST takes, and how long until every viewer has the comment.
+"""`livecomments bench --only latency`: how long a POST takes, and how long until every viewer has the comment.
 
 The loop is open: a comment is due at a fixed pace whether or not those before it were answered, and both latencies
 count from when it was due, so that a stall shows in all the comments it delayed.

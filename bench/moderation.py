@@ -12,16 +12,22 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
 import click
+import orjson
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench import machine
+from bench.fanout.scenario import Verdict
+from bench.figure import Figure
 from bench.own_cluster import RATES_OFF, STREAM_LIMITS_OFF, OwnCluster, own_cluster
 from livecomments.cluster_here import token_issuer
 from runtime.settings import Settings
@@ -242,7 +248,10 @@ def _percentile(values: Sequence[float], percent: float) -> float:
 @click.option("--rounds", default=100, show_default=True, type=click.IntRange(1, 1_000), help="Deletes, and bans.")
 @click.option("--pages/--no-pages", default=True, help="Measure the pages of a million rows, too.")
 @click.option("--within-ms", default=WITHIN_MS, show_default=True, help="Fail when it is later, in one of a hundred.")
-def main(viewers: int, rounds: int, within_ms: int, *, pages: bool) -> None:
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here too."
+)
+def main(viewers: int, rounds: int, within_ms: int, json_file: Path | None, *, pages: bool) -> None:
     """Measure moderation on a cluster of its own, and fail where the last viewer knew too late."""
     with own_cluster({**RATES_OFF, **STREAM_LIMITS_OFF}) as cluster:
         took = uvloop.run(_measure(cluster, viewers, rounds))
@@ -253,9 +262,21 @@ def main(viewers: int, rounds: int, within_ms: int, *, pages: bool) -> None:
         table.add_row(name, *(f"{value:.1f}" for value in shown))
     Console().print(table)
     late = [name for name, values in took.items() if _percentile(values, 99) >= within_ms]
+    if json_file is not None:
+        document = {
+            "machine": machine.describe(),
+            "figures": [asdict(Figure(name, "ms", values)) for name, values in {**took, **read}.items()],
+            "verdicts": [_verdict(name, values, within_ms) for name, values in took.items()],
+        }
+        json_file.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     if late:
         click.echo(f"later than {within_ms} ms: {', '.join(late)}", err=True)
         sys.exit(1)
+
+
+def _verdict(what: str, values: Sequence[float], within_ms: int) -> dict[str, Any]:
+    late_ms = _percentile(values, 99)
+    return asdict(Verdict(f"{what}: p99", f"< {within_ms} ms", f"{late_ms:.0f} ms", late_ms < within_ms))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make bench-fanout`: what it costs to write comments to many viewers, this edge beside others.
+"""`livecomments bench --only fanout`: what it costs to write comments to many viewers, this edge beside others.
 
 | file | its one concern |
 |---|---|

@@ -1,4 +1,4 @@
-"""`make bench-fanout`: this edge beside others, in one run and on the same load."""
+"""`livecomments bench --only fanout`: this edge beside others, in one run and on the same load."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,9 +14,9 @@ from rich.table import Table
 from bench.capacity import costs as measured
 from bench.capacity.model import viewers_per_edge
 from bench.capacity.policy import Policy
-from bench.simulation.checking import compare
+from bench.simulation.checking import RECORDED, compare, recorded
 from bench.simulation.storm import World, simulate
-from bench.suite.result import read
+from bench.suite.result import Result, read, together
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -25,7 +26,13 @@ from bench.suite.result import read
 @click.option("--rate", default=2.0, type=click.FloatRange(min=0), help="Comments a second on each video.")
 @click.option("--failing", default=0.02, type=click.FloatRange(0, 0.5), help="Share of the edges that fail at once.")
 @click.option("--costs", "costs_file", type=click.Path(path_type=Path), default=measured.RECORDED, show_default=False)
-@click.option("--against", type=click.Path(path_type=Path), help="Hold the pace of one edge against this run of bench.")
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Hold the simulation against this run of 'livecomments bench'; parts of several make one.",
+)
+@click.option("--record", is_flag=True, help="Keep what it was held against, for tests to do the same.")
 def main(
     *,
     viewers: int,
@@ -34,13 +41,22 @@ def main(
     rate: float,
     failing: float,
     costs_file: Path,
-    against: Path | None,
+    against: Sequence[Path],
+    record: bool,
 ) -> None:
-    """Simulate edges that fail at once, and their viewers who come back by the real rule, by factors of ten."""
+    """Simulate edges that fail at once, and their viewers who come back by the real rule, by factors of ten.
+
+    With --against: hold the simulation against what was measured, and fail where a figure differs by more than a fifth.
+    """
     console = Console(width=None if sys.stdout.isatty() else 130)
     costs, policy = measured.read(costs_file), Policy()
-    if against is not None:
-        _print_compared(console, against)
+    if against:
+        run = together([read(file) for file in against])
+        agree = _print_compared(console, run)
+        if record:
+            recorded(run).write(RECORDED)
+            console.print(f"recorded in {RECORDED.name}")
+        sys.exit(0 if agree else 1)
     table = Table(title=f"{failing:.0%} of the edges fail at once, the fullest ones", title_justify="left")
     for heading in (
         "viewers",
@@ -74,16 +90,18 @@ def main(
     console.print(table)
 
 
-def _print_compared(console: Console, file: Path) -> None:
-    table = Table(title="One edge: simulated and measured", title_justify="left")
+def _print_compared(console: Console, run: Result) -> bool:
+    """Print each figure, simulated and measured. Return whether all of them agree."""
+    table = Table(title="Simulated and measured", title_justify="left")
     for heading in ("what", "simulated", "measured", "ratio", "within a fifth"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
-    found = compare(read(file))
+    found = compare(run)
     for one in found:
         agrees = "yes" if one.agrees else "no"
-        table.add_row(one.what, f"{one.simulated:.1f}", f"{one.measured:.1f}", f"{one.ratio:.2f}", agrees)
+        table.add_row(one.what, f"{one.simulated:.3g}", f"{one.measured:.3g}", f"{one.ratio:.2f}", agrees)
     console.print(table)
     console.print(f"{sum(one.agrees for one in found)} of {len(found)} within a fifth")
+    return all(one.agrees for one in found)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import math
 from hashlib import blake2b
 from typing import Final
 
-POINTS: Final = 64  # of each edge on the ring
+POINTS: Final = 16  # of each edge on the ring, as HAProxy has it for a server of weight 1
 FACTOR: Final = 1.5  # of the gateway's configuration, for edges
 
 

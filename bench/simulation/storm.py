@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +22,8 @@ from edge.admission import FULL_RETRY_MS, RETRY_MS
 from livecomments.backoff import JITTER, MAX_WAIT_S
 
 MAX_TRIES: Final = 30
+LARGE: Final = 100  # viewers of a video, from which on they are placed in waves, between those of others
+WAVES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Storm:
     served_s: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     polling: int = 0
     refused: int = 0  # times that somebody was told to come again
-    highest_load: int = 0  # viewers of the fullest edge, before and after
+    highest_load_before: int = 0  # viewers of the fullest edge
+    highest_load: int = 0  # … before and after
     mean_load: float = 0.0
     deepest_queue: int = 0  # returns that waited at one edge
 
@@ -59,12 +63,13 @@ def simulate(world: World) -> Storm:
     chance = np.random.default_rng(world.seed)
     ring, storm = Ring(world.edges, world.streams_per_edge), Storm()
     of_edge: dict[int, list[tuple[int, int]]] = {edge: [] for edge in range(world.edges)}
-    for video, viewers in enumerate(viewers_of_videos(world.viewers, world.videos)):
-        streaming = min(int(viewers), world.poll_above)
-        storm.polling += int(viewers) - streaming
-        for edge, some in ring.place(video, streaming):
-            of_edge[edge].append((video, some))
-    storm.highest_load, storm.mean_load = max(ring.load), sum(ring.load) / world.edges
+    streaming = np.minimum(viewers_of_videos(world.viewers, world.videos), world.poll_above)
+    storm.polling = world.viewers - int(streaming.sum())
+    for video, some in _coming(streaming):
+        for edge, placed_here in ring.place(video, some):
+            of_edge[edge].append((video, placed_here))
+    storm.highest_load_before = storm.highest_load = max(ring.load)
+    storm.mean_load = sum(ring.load) / world.edges
     events: list[tuple[float, int, int, int, int]] = []  # when, order, video, viewers, tries so far
     order = itertools.count()
     # The fullest ones: what fails is seldom the emptiest, and this is the worst that can be.
@@ -88,6 +93,18 @@ def simulate(world: World) -> Storm:
     storm.served_s = np.concatenate(served) if served else np.empty(0)
     storm.highest_load = max(storm.highest_load, *ring.load)
     return storm
+
+
+def _coming(streaming: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield videos and how many come to them, to large ones in waves: how full an edge may be depends on who is there.
+
+    Placed whole and first, the largest video would be spread over nearly all edges, because nobody else is there yet.
+    """
+    large = [(video, int(viewers)) for video, viewers in enumerate(streaming) if viewers >= LARGE]
+    small = [(video, int(viewers)) for video, viewers in enumerate(streaming[len(large) :], len(large))]
+    for wave in range(WAVES):
+        yield from ((video, viewers // WAVES + (wave < viewers % WAVES)) for video, viewers in large)
+        yield from small[wave::WAVES]
 
 
 def at_once(viewers: int, returns_per_s: float) -> float:

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bench.figure import Figure
 from bench.suite.parts import Part, Step
-from bench.suite.result import Result
+from bench.suite.result import Result, read
 from bench.suite.running import run_all
 
 RATIOS: Final = Path(__file__).resolve().parents[1] / "ratios.json"
@@ -87,11 +87,22 @@ def check(measured: dict[str, float], recorded: dict[str, Any]) -> list[Checked]
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--record", is_flag=True, help="Write what is measured to bench/ratios.json; the margins stay.")
-def main(*, record: bool) -> None:
+@click.option(
+    "--from",
+    "from_file",
+    type=click.Path(path_type=Path),
+    help="Measure nothing: take the ratios out of this run of 'livecomments bench', or of this command.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), default=Path("bench-results/check.json"))
+def main(*, record: bool, from_file: Path | None, json_file: Path) -> None:
     """Measure three ratios in two minutes, and fail when one is outside of its margin."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     recorded: dict[str, Any] = orjson.loads(RATIOS.read_bytes())
-    result = run_all(console, PARTS, quick=True)
+    if from_file is not None:
+        result = read(from_file)
+    else:
+        result = run_all(console, PARTS, quick=True)
+        result.write(json_file)
     if result.failures():
         raise click.ClickException("a part could not be measured")
     measured = ratios(result)

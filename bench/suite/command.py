@@ -61,6 +61,8 @@ def bench(
         result = together([read(file) for file in from_files])
     else:
         chosen = [part for part in PARTS if not only or part.name in only]
+        if quick and (long_only := [part.name for part in chosen if part.name in only and not part.is_quick]):
+            raise click.UsageError(f"{', '.join(long_only)}: only without --quick")
         result = run_all(console, chosen, quick=quick, keep=lambda so_far: so_far.write(json_file))
         console.print(f"figures: {json_file}")
     compared = compare(earlier, result)

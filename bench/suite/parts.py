@@ -29,6 +29,11 @@ class Part:
     says: str
     steps: tuple[Step, ...]
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether any of it is measured with --quick."""
+        return any(step.quick is not None for step in self.steps)
+
 
 def _only(*names: str) -> tuple[str, ...]:
     return tuple(option for name in names for option in ("--only", name))
@@ -54,6 +59,7 @@ PARTS: Final = (
             _scenario("flat_cost", 75, 130),
             _scenario("gateway", 20, 35),
             Step(_FANOUT, _only("big_room"), None, 0, 40),
+            Step(_FANOUT, _only("hot_intake"), None, 0, 70),
             Step(_FANOUT, (*_only("packed"), "--rounds", "9"), None, 0, 220),
         ),
     ),
@@ -101,8 +107,11 @@ PARTS: Final = (
     ),
     Part(
         "storm",
-        "15,000 viewers who come back at once",
-        (Step(_FANOUT, _only("reconnect_storm"), (*_only("reconnect_storm"), "--quick"), 30, 30),),
+        "15,000 viewers who come back at once, and the viewers of an edge that is killed",
+        (
+            Step(_FANOUT, _only("reconnect_storm"), (*_only("reconnect_storm"), "--quick"), 36, 36),
+            Step("bench.simulation.small_world", (), None, 0, 40),
+        ),
     ),
     Part(
         "memory",
@@ -116,5 +125,15 @@ PARTS: Final = (
                 170,
             ),
         ),
+    ),
+    Part(
+        "direct",
+        "what a delivery costs straight from an edge and through the gateway, over HTTP/1.1, TLS and HTTP/2",
+        (Step("bench.direct", (), None, 0, 110),),
+    ),
+    Part(
+        "moderation",
+        "how long until the last viewer knows of a delete or a ban, and what deletes cost pages",
+        (Step("bench.moderation", (), None, 0, 90),),
     ),
 )

@@ -1,4 +1,4 @@
-"""`make bench-write`: what it costs to take comments, to archive them and to page through them.
+"""`livecomments bench --only write`: what it costs to take comments, to archive them and to page through them.
 
 | file | its one concern |
 |---|---|

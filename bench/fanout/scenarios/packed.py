@@ -1,7 +1,7 @@
 """What compressing once for all viewers saves in bytes, and what it costs in CPU: the same edge with and without it.
 
 The viewers are bare connections that read and forget, as what is measured is the edge's own time and what it writes.
-Texts are those of the plan of `make bench-latency`: like a chat, and no easier to compress.
+Texts are those of the plan of `bench/latency.py`: like a chat, and no easier to compress.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a POST until every viewer has the comment: many videos, an open loop, the viewers of bench-fanout."""
+"""From a POST until every viewer has the comment: many videos, an open loop, the viewers of `bench/fanout/`."""
 
 from __future__ import annotations
 
