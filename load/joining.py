@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 import gevent
-from locust import events
+from locust import events, runners
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -31,7 +31,9 @@ JUDGE: Final = "livecomments-judge"  # to a worker: what all know to be stored
 JUDGED: Final = "livecomments-judged"  # back: its verdict
 LOG_POSTED: Final = "livecomments-log-posted"  # of a worker that has posted the whole log
 ANSWER_S: Final = 15.0  # beyond what a worker may take
+REPORT_S: Final = 1.0  # from one report of a worker's figures to the next; locust's own 3 s make charts of jumps
 LOOK_S: Final = 0.1
+MUCH_BEHIND_MS: Final = 100
 
 
 class Leader:
@@ -76,18 +78,22 @@ class Leader:
             reports = [_report(run, accepted)]
         for report in reports:
             self.verdict += Verdict(**report["verdict"])
-        self._tell(reports)
+        self._tell(reports, accepted=any(accepted.values()))
 
     def _ask(self, runner: MasterRunner, message: str, data: Any, answer: str, longest_s: float) -> dict[str, Any]:
         workers = self._workers | {client.id for client in runner.clients.all}  # one that went missing owes an account
         runner.send_message(message, data)
-        give_up = time.monotonic() + longest_s + ANSWER_S
-        while workers - set(self._answers[answer]) and time.monotonic() < give_up:
+        began = time.monotonic()
+        while silent := workers - set(self._answers[answer]):
+            # One that is only busy may be taken for missing, and answers all the same; one that died never does.
+            missing = {client.id for client in runner.clients.missing}
+            if time.monotonic() - began > (ANSWER_S if silent <= missing else longest_s + ANSWER_S):
+                break
             gevent.sleep(LOOK_S)
         self.faults += [f"worker {one} gave no account" for one in sorted(workers - set(self._answers[answer]))]
         return self._answers[answer]
 
-    def _tell(self, reports: list[dict[str, Any]]) -> None:
+    def _tell(self, reports: list[dict[str, Any]], *, accepted: bool) -> None:
         stats, verdict = self._environment.stats, self.verdict
         rows.owed(stats, verdict.expected)
         rows.fail(stats, rows.MISSED, verdict.missed, "a watcher never got a comment")
@@ -98,11 +104,21 @@ class Leader:
             f" missed {verdict.missed}, repeated {verdict.repeated}, out of order {verdict.out_of_order}"
         )
         if sampled:
-            print(f"{sampled} of them were shown a sample: LIVECOMMENTS_READABLE_RATE=0 would show them all")
+            print(
+                f"{sampled} of them were shown a sample, and owed what others were shown:"
+                " with LIVECOMMENTS_READABLE_RATE=0 they would be shown all"
+            )
         if unknown:
             print(f"{unknown} posts are not known to be stored: nobody was owed those")
         if current().wanted.watchers and not watchers:
             self.faults.append("no watcher ever began: this run shows nothing")
+        elif watchers and accepted and not verdict.expected:
+            self.faults.append("comments were stored, and no watcher was owed any: this run shows nothing")
+        behind_ms = stats.get(rows.BEHIND, rows.LOAD).get_response_time_percentile(0.99)
+        if behind_ms > MUCH_BEHIND_MS:
+            print(
+                f"the load itself was {behind_ms:.0f} ms behind (p99), and latencies contain that: give it more cores"
+            )
         for fault in self.faults:
             print(fault)
         if verdict.good and not self.faults and not self._failed:
@@ -131,6 +147,7 @@ def set_up(environment: Environment) -> Leader | None:
     """Have this process take its part in runs. Return the leader, in the process that leads."""
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
+        runners.WORKER_REPORT_INTERVAL = REPORT_S
         _follow(environment, runner)
         leader = None
     else:
@@ -196,7 +213,10 @@ def _look_after(environment: Environment, run: Run) -> None:
                 runner.send_message(LOG_POSTED)
             else:
                 _log_is_posted(environment)
+        wanted_at = time.monotonic() + rows.FLUSH_S
         gevent.sleep(rows.FLUSH_S)
+        # On a machine that cannot keep up, latencies say as much of the load as of the service: this says how much.
+        rows.behind(environment.stats, time.monotonic() - wanted_at)
 
 
 def _log_is_posted(environment: Environment) -> None:

@@ -19,6 +19,8 @@ TO_VIEWER: Final = "post to viewer"
 MISSED: Final = "missed"
 REPEATED: Final = "repeated"
 OUT_OF_ORDER: Final = "out of order"
+LOAD: Final = "load"
+BEHIND: Final = "behind"  # how much later than it wanted a process of the load itself got to run
 FLUSH_S: Final = 0.5
 
 
@@ -62,6 +64,11 @@ def owed(stats: RequestStats, count: int) -> None:
     """Have the table say how many comments the watchers were owed altogether."""
     if count:
         _add(stats.get(MISSED, CHECK), Counter({0: count}))
+
+
+def behind(stats: RequestStats, late_s: float) -> None:
+    """Have the table say how late this process itself was."""
+    _add(stats.get(BEHIND, LOAD), Counter({_rounded(max(0.0, late_s) * 1000): 1}))
 
 
 def tell(environment: Environment, kind: str, name: str, took_s: float, failure: Exception | None = None) -> None:

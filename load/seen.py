@@ -16,10 +16,15 @@ Accepted = Iterable[tuple[int, float]]  # number, and when its poster knew
 
 
 class Seen:
-    """The comments of one video that anybody here has seen, in the order in which they were first seen."""
+    """The comments of one video that anybody here has seen, in the order in which they were first seen.
+
+    `sampled`: somebody was shown a sample, and told so. Then nobody is owed all comments; but whatever one watcher was
+    shown, every other one is owed too, for the sample is the same for all.
+    """
 
     def __init__(self) -> None:
         self.place_of: dict[int, int] = {}
+        self.sampled = False
 
     def place(self, number: int) -> int:
         """Return the place of a comment."""
@@ -38,7 +43,6 @@ class Watch:
         "out_of_order",
         "received",
         "repeated",
-        "sampled",
         "since",
     )
 
@@ -50,7 +54,6 @@ class Watch:
         self.received = 0
         self.repeated = 0
         self.out_of_order = 0
-        self.sampled = False  # it was shown a sample, and told so: it is owed no comment in particular
         self.is_away = False  # it has no stream at the moment
         self.left_at: float | None = None  # when, for one that did not stay to the end
 
@@ -70,6 +73,15 @@ class Watch:
         self.newest = number
         return None
 
+    @property
+    def sampled(self) -> bool:
+        """Whether its video was shown as a sample."""
+        return self._seen.sampled
+
+    @sampled.setter
+    def sampled(self, sampled: bool) -> None:
+        self._seen.sampled = sampled
+
     def has(self, number: int) -> bool:
         """Whether it was sent this comment."""
         place = self._seen.place_of.get(number)
@@ -86,7 +98,6 @@ class Watch:
         return Verdict(len(owed), missed, self.repeated, self.out_of_order)
 
     def _owed(self, accepted: Accepted) -> list[int]:
-        if self.sampled:
-            return []
         left_at = float("inf") if self.left_at is None else self.left_at - GRACE_S
-        return [number for number, at in accepted if number > self.since and (at < left_at or number <= self.newest)]
+        owed = [number for number, at in accepted if number > self.since and (at < left_at or number <= self.newest)]
+        return [number for number in owed if number in self._seen.place_of] if self._seen.sampled else owed

@@ -63,10 +63,15 @@ def test_who_left_is_owed_what_was_accepted_well_before_and_all_that_lies_before
     assert left.judge([(11, 100.0 - GRACE_S - 1)]) == Verdict(1, missed=1)
 
 
-def test_who_was_shown_a_sample_is_owed_nothing_in_particular():
-    watching = watch(5)
-    watching.sampled = True
-    assert watching.judge(accepted(5, 6)) == Verdict(0)
+def test_who_was_shown_a_sample_is_owed_what_others_were_shown_and_nothing_else():
+    seen = Seen()
+    first, second = Watch(seen, 0), Watch(seen, 0)
+    for number in (5, 7):
+        first.add(number)
+    second.add(5)
+    second.sampled = True
+    assert first.judge(accepted(5, 6, 7, 8)) == Verdict(2)
+    assert second.judge(accepted(5, 6, 7, 8)) == Verdict(2, missed=1)
 
 
 def test_the_time_when_a_comment_was_due_is_read_out_of_its_event():

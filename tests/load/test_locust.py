@@ -70,8 +70,40 @@ def losing(start_cluster) -> OwnCluster:
     return start_cluster(PYTHONPATH=f"{SITE}{os.pathsep}{ROOT}")
 
 
-async def test_one_comment_that_is_lost_fails_the_run(losing: OwnCluster):
+async def test_one_comment_that_is_lost_fails_the_run_however_many_processes_it_is(losing: OwnCluster):
     chat = ("--chat-log", str(chat_log(DANMAKU)), "--lines", "60")
-    status, output = await run(locust(*chat, "--speed", "600", "--watchers", "10", "--readers", "0"), losing.env)
+    load = ("--speed", "600", "--watchers", "10", "--readers", "0")
+    for processes in ((), ("--processes", "2")):
+        status, output = await run(locust(*chat, *load, *processes), losing.env)
+        assert status == 1, output
+        assert "missed 10, repeated 0, out of order 0" in output
+
+
+async def test_a_process_of_the_load_that_dies_fails_the_run(cluster: OwnCluster):
+    mix = ("--watchers", "10", "--posters", "2", "--readers", "0", "--rate", "10", "--videos", "1")
+    running = asyncio.create_task(run(locust(*mix, "-t", "6s", "--processes", "2"), cluster.env))
+    await until_streams(cluster, 10)
+    os.kill(children(leader())[0], signal.SIGKILL)
+    status, output = await running
     assert status == 1, output
-    assert "missed 10, repeated 0, out of order 0" in output
+    assert "gave no account" in output
+
+
+def leader() -> int:
+    """Return the process of the load that started the others."""
+    (pid,) = (pid for pid in children(os.getpid()) if b"locust" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return pid
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_viewers_who_are_shown_a_sample_are_all_shown_the_same(start_cluster):
+    sampling = start_cluster(LIVECOMMENTS_READABLE_RATE="20")
+    mix = ("--watchers", "30", "--posters", "20", "--readers", "0", "--rate", "60", "--videos", "1", "-t", "6s")
+    status, output = await run(locust(*mix, "-r", "100"), sampling.env)
+    assert status == 0, output
+    assert GOOD in output
+    assert "30 of them were shown a sample" in output
+    assert 30 * 20 < owed(output) < 30 * 60 * 6
