@@ -31,6 +31,7 @@ JUDGE: Final = "livecomments-judge"  # to a worker: what all know to be stored
 JUDGED: Final = "livecomments-judged"  # back: its verdict
 LOG_POSTED: Final = "livecomments-log-posted"  # of a worker that has posted the whole log
 ANSWER_S: Final = 15.0  # beyond what a worker may take
+MISSING_S: Final = 10.0  # for one that locust has not heard of for seconds
 REPORT_S: Final = 1.0  # from one report of a worker's figures to the next; locust's own 3 s make charts of jumps
 LOOK_S: Final = 0.1
 MUCH_BEHIND_MS: Final = 100
@@ -44,6 +45,7 @@ class Leader:
         self._answers: dict[str, dict[str, Any]] = defaultdict(dict)  # by message: by worker
         self._judged = True
         self._workers: set[str] = set()
+        self._silent: set[str] = set()  # gave no account when they were asked
         self._failed = False  # an earlier run, in locust's web page
         self.verdict = Verdict()
         self.faults: list[str] = []
@@ -52,7 +54,7 @@ class Leader:
         """Begin a run."""
         self._judged = False
         self._answers.clear()
-        self.verdict, self.faults = Verdict(), []
+        self.verdict, self.faults, self._silent = Verdict(), [], set()
         runner = self._environment.runner
         self._workers = {client.id for client in runner.clients.ready} if isinstance(runner, MasterRunner) else set()
         self._failed = self._failed or self._environment.process_exit_code == 1
@@ -81,16 +83,18 @@ class Leader:
         self._tell(reports, accepted=any(accepted.values()))
 
     def _ask(self, runner: MasterRunner, message: str, data: Any, answer: str, longest_s: float) -> dict[str, Any]:
-        workers = self._workers | {client.id for client in runner.clients.all}  # one that went missing owes an account
+        # One that went missing owes an account, too; but is not asked again for another part of it.
+        workers = (self._workers | {client.id for client in runner.clients.all}) - self._silent
         runner.send_message(message, data)
         began = time.monotonic()
         while silent := workers - set(self._answers[answer]):
             # One that is only busy may be taken for missing, and answers all the same; one that died never does.
             missing = {client.id for client in runner.clients.missing}
-            if time.monotonic() - began > (ANSWER_S if silent <= missing else longest_s + ANSWER_S):
+            if time.monotonic() - began > (MISSING_S if silent <= missing else longest_s + ANSWER_S):
                 break
             gevent.sleep(LOOK_S)
-        self.faults += [f"worker {one} gave no account" for one in sorted(workers - set(self._answers[answer]))]
+        self.faults += [f"worker {one} gave no account" for one in sorted(silent)]
+        self._silent |= silent
         return self._answers[answer]
 
     def _tell(self, reports: list[dict[str, Any]], *, accepted: bool) -> None:
