@@ -19,4 +19,5 @@
 | `rows.py` | the rows of locust's table that are not requests |
 | `joining.py` | the verdict over all processes |
 | `charts.py` | the page of charts, live and as a file |
+| `picture.py` | the charts as one picture, for a document |
 """

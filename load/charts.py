@@ -1,4 +1,7 @@
-"""The page of charts: what locust's own do not show. Live at /live-comments of its web page, or as a file."""
+"""The page of charts: what locust's own do not show. Live at /live-comments of its web page, or as a file.
+
+As a file it is the page, or one picture where its name ends in .svg.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,13 @@ def set_up(environment: Environment, leader: Leader) -> None:
         if options is not None and options.charts:
             leader.end()
             history.add()
-            Path(options.charts).write_text(page(history.points), "utf-8")
+            file = Path(options.charts)
+            if file.suffix == ".svg":
+                from load.picture import picture  # noqa: PLC0415  matplotlib takes its time
+
+                file.write_text(picture(history.points), "utf-8")
+            else:
+                file.write_text(page(history.points), "utf-8")
 
     events.test_start.add_listener(run)
     events.quitting.add_listener(write)

@@ -30,7 +30,7 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     group.add_argument("--chat-log", default="", help='a log to replay, {"t","user","message"} a line, .gz or not')
     group.add_argument("--speed", type=float, default=1.0, help="how many times faster than it was said")
     group.add_argument("--lines", type=int, default=0, help="only so many messages of the log; 0: all")
-    group.add_argument("--charts", default="", help="write the page of charts here when the run ends")
+    group.add_argument("--charts", default="", help="write the charts here when the run ends: a page, or one .svg")
     # Given by the process that leads to all others, for each run.
     parser.add_argument("--run-mark", default="", help="for the load's own use", include_in_web_ui=False)
 

@@ -40,6 +40,7 @@ DEFAULT = Policy()
 @click.option("--costs", "costs_file", type=click.Path(path_type=Path), default=measured.RECORDED, show_default=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plots", "plots_file", type=click.Path(path_type=Path), help="Write a page with plots here.")
+@click.option("--picture", "picture_file", type=click.Path(path_type=Path), help="Write the first one here, as SVG.")
 def capacity(
     *,
     viewers: int,
@@ -57,6 +58,7 @@ def capacity(
     costs_file: Path,
     as_json: bool,
     plots_file: Path | None,
+    picture_file: Path | None,
 ) -> None:
     """Compute how many machines a load takes, and what breaks first.
 
@@ -89,6 +91,10 @@ def capacity(
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     else:
         print_all(Console(width=130, highlight=False), found, costs, near, points)
+    if picture_file is not None:
+        from bench.capacity.plots import cores_svg  # noqa: PLC0415  matplotlib takes its time
+
+        picture_file.write_text(cores_svg(demand, costs, policy), "utf-8")
     if plots_file is not None:
         from bench.capacity.plots import cores_svg, limits_svg, page  # noqa: PLC0415  matplotlib takes its time
 

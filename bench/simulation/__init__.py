@@ -8,5 +8,6 @@
 | `placement.py` | which edge a viewer is sent to: a consistent hash with bounded loads |
 | `storm.py` | edges that fail, and their viewers who come back by the real rule |
 | `small_world.py` | what is simulated, for real, as large as it fits here |
+| `picture.py` | the same, drawn |
 | `checking.py` | the same figures out of the simulation and out of a run of `livecomments bench` |
 """

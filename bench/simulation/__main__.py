@@ -14,9 +14,10 @@ from rich.table import Table
 from bench.capacity import costs as measured
 from bench.capacity.model import viewers_per_edge
 from bench.capacity.policy import Policy
-from bench.simulation.checking import RECORDED, compare, recorded
-from bench.simulation.storm import World, simulate
-from bench.suite.result import Result, read, together
+from bench.simulation.checking import RECORDED, Compared, compare, recorded
+from bench.simulation.picture import agreement_svg, storms_svg
+from bench.simulation.storm import Storm, World, simulate
+from bench.suite.result import read, together
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -32,6 +33,7 @@ from bench.suite.result import Result, read, together
     type=click.Path(path_type=Path),
     help="Hold the simulation against this run of 'livecomments bench'; parts of several make one.",
 )
+@click.option("--picture", "picture_file", type=click.Path(path_type=Path), help="Draw it here, as SVG.")
 @click.option("--record", is_flag=True, help="Keep what it was held against, for tests to do the same.")
 def main(
     *,
@@ -42,6 +44,7 @@ def main(
     failing: float,
     costs_file: Path,
     against: Sequence[Path],
+    picture_file: Path | None,
     record: bool,
 ) -> None:
     """Simulate edges that fail at once, and their viewers who come back by the real rule, by factors of ten.
@@ -52,11 +55,14 @@ def main(
     costs, policy = measured.read(costs_file), Policy()
     if against:
         run = together([read(file) for file in against])
-        agree = _print_compared(console, run)
+        found = compare(run)
+        _print_compared(console, found)
+        if picture_file is not None:
+            picture_file.write_text(agreement_svg(found), "utf-8")
         if record:
             recorded(run).write(RECORDED)
             console.print(f"recorded in {RECORDED.name}")
-        sys.exit(0 if agree else 1)
+        sys.exit(0 if all(one.agrees for one in found) else 1)
     table = Table(title=f"{failing:.0%} of the edges fail at once, the fullest ones", title_justify="left")
     for heading in (
         "viewers",
@@ -71,6 +77,7 @@ def main(
         "polling",
     ):
         table.add_column(heading, justify="right")
+    storms: list[tuple[int, Storm]] = []
     for step in range(steps):
         many = viewers * 10**step
         edges = max(3, math.ceil(many / viewers_per_edge(costs, policy, rate) / policy.utilisation))
@@ -82,26 +89,26 @@ def main(
             returns_per_s=costs.edge_returns_per_s,
         )
         storm = simulate(world)
+        storms.append((many, storm))
         table.add_row(
             *(f"{many:,}", f"{edges:,}", f"{storm.lost:,}", f"{storm.highest_load / storm.mean_load:.2f} × mean"),
             *(f"{storm.share_s(percent):.1f} s" for percent in (50, 99, 100)),
             *(f"{storm.deepest_queue:,}", f"{storm.refused:,}", f"{storm.polling:,}"),
         )
     console.print(table)
+    if picture_file is not None:
+        picture_file.write_text(storms_svg(storms), "utf-8")
 
 
-def _print_compared(console: Console, run: Result) -> bool:
-    """Print each figure, simulated and measured. Return whether all of them agree."""
+def _print_compared(console: Console, found: Sequence[Compared]) -> None:
     table = Table(title="Simulated and measured", title_justify="left")
     for heading in ("what", "simulated", "measured", "ratio", "within a fifth"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
-    found = compare(run)
     for one in found:
         agrees = "yes" if one.agrees else "no"
         table.add_row(one.what, f"{one.simulated:.3g}", f"{one.measured:.3g}", f"{one.ratio:.2f}", agrees)
     console.print(table)
     console.print(f"{sum(one.agrees for one in found)} of {len(found)} within a fifth")
-    return all(one.agrees for one in found)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from rich.table import Table
 from bench.suite import costs
 from bench.suite.compare import Compared, compare
 from bench.suite.parts import PARTS
+from bench.suite.plots import all_plots
 from bench.suite.report import page
 from bench.suite.result import Result, read, together
 from bench.suite.running import run_all
@@ -39,6 +40,7 @@ RESULTS: Final = Path("bench-results")
     type=click.Path(path_type=Path),
     help="Measure nothing: report this earlier run; parts of several make one.",
 )
+@click.option("--pictures", type=click.Path(path_type=Path), help="Write each plot into this folder, as SVG.")
 @click.option("--costs", "costs_file", type=click.Path(path_type=Path), help="Write what the capacity model needs.")
 def bench(
     *,
@@ -48,6 +50,7 @@ def bench(
     report_file: Path,
     against: Sequence[Path],
     from_files: Sequence[Path],
+    pictures: Path | None,
     costs_file: Path | None,
 ) -> None:
     """Measure what it costs and how fast it is, beside other servers and earlier runs.
@@ -69,6 +72,11 @@ def bench(
     report_file.parent.mkdir(parents=True, exist_ok=True)
     report_file.write_text(page(result, compared, [str(file) for file in against]), "utf-8")
     console.print(f"report:  {report_file}")
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for name, _, picture in all_plots(result):
+            (pictures / f"{name}.svg").write_text(picture, "utf-8")
+        console.print(f"plots:   {pictures}")
     if costs_file is not None:
         costs.write(costs_file, costs.of(result))
         console.print(f"costs:   {costs_file}")

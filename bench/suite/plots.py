@@ -36,39 +36,61 @@ mpl.rcParams.update(
 
 def svg(draw: Callable[[Axes], None], *, width: float = 8.4, height: float = 3.6) -> str:
     """Return a picture."""
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    draw(axes)
+    return stacked((draw,), width=width, height=height)
+
+
+def stacked(
+    draw: Sequence[Callable[[Axes], None]],
+    *,
+    heights: Sequence[float] = (1,),
+    width: float = 8.4,
+    height: float = 4.6,
+) -> str:
+    """Return pictures one above the other, over the same axis, as one."""
+    figure, all_axes = plt.subplots(
+        len(draw), figsize=(width, height), layout="constrained", sharex=True, squeeze=False, height_ratios=heights
+    )
+    for each, axes in zip(draw, all_axes[:, 0], strict=True):
+        each(axes)
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     plt.close(figure)
     return out.getvalue()[out.getvalue().index("<svg") :]
 
 
-def all_plots(result: Result) -> list[tuple[str, str]]:
-    """Return a title and a picture for each thing that was measured."""
+def all_plots(result: Result) -> list[tuple[str, str, str]]:
+    """Return a name, a title and a picture for each thing that was measured."""
     made = (
-        ("How late a comment is: the share that came within so many ms", _distributions(result)),
-        ("Fan-out: how many deliveries a second, and how late, up to the knee and beyond it", _knee(result)),
-        ("Posting: how many a second, and how late the answers, up to the knee", _write_knee(result)),
-        ("CPU of a delivery, from few viewers to many", _flat(result, "viewers", lambda row: row["rooms"] == 1)),
+        ("latency", "How late a comment is: the share that came within so many ms", _distributions(result)),
+        ("knee", "Fan-out: how many deliveries a second, and how late, up to the knee and beyond it", _knee(result)),
+        ("write-knee", "Posting: how many a second, and how late the answers, up to the knee", _write_knee(result)),
         (
+            "cost-by-viewers",
+            "CPU of a delivery, from few viewers to many",
+            _flat(result, "viewers", lambda row: row["rooms"] == 1),
+        ),
+        (
+            "cost-by-videos",
             "CPU of a delivery, beside few other videos and many",
             _flat(result, "rooms", lambda row: row["viewers"] == _most_common_viewers(result)),
         ),
         (
+            "write",
             "CPU of a write to a socket, one comment each",
             _bars(result.rows("one_write"), "us_per_write", "µs, lower is better"),
         ),
         (
+            "memory",
             "Resident memory a viewer",
             _bars(result.rows("one_write"), "resident_kb_per_viewer", "KB, lower is better"),
         ),
         (
+            "busy-room",
             "Comments delivered for each second of a core, one busy room",
             _bars(result.rows("busy_room"), "delivered_per_core_s", "higher is better"),
         ),
     )
-    return [(title, picture) for title, picture in made if picture is not None]
+    return [(name, title, picture) for name, title, picture in made if picture is not None]
 
 
 def _distributions(result: Result) -> str | None:

@@ -33,7 +33,7 @@ def page(result: Result, compared: Sequence[Compared], against: Sequence[str]) -
         _machine(result),
         *(f"<p class='failed'>{escape(name)} failed: {escape(why)}</p>" for name, why in result.failures().items()),
         *([_comparison(compared, against)] if against else []),
-        *(f"<h2>{escape(title)}</h2>{picture}" for title, picture in all_plots(result)),
+        *(f"<h2>{escape(title)}</h2>{picture}" for _, title, picture in all_plots(result)),
         _verdicts(result),
         _figures(result),
         "</html>",
