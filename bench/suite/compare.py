@@ -5,8 +5,9 @@ other; it assumes nothing of their distribution. A bootstrap of the ratio of the
 be: its 95 % interval must lie outside of `SAME` around 1. What was measured too few times is shown, and never called a
 change.
 
-Both see what changes within a run, not what changed on the machine between two: hold a run against several earlier
-ones, whose samples count together. With p below 0.01, one figure in a hundred is called a change by chance at most.
+Both see what changes within a run, not what changed on the machine between two. So hold a run against several earlier
+ones: their samples count together, and how far their medians lie apart is noise by itself, which a change must exceed.
+With p below 0.01, one figure in a hundred is called a change by chance at most.
 """
 
 from __future__ import annotations
@@ -48,31 +49,38 @@ class Compared:
 
 def compare(earlier: Sequence[Result], later: Result) -> list[Compared]:
     """Compare a run with one or several before it, whose samples count together."""
-    before: dict[tuple[str, str], list[float]] = {}
+    before: dict[tuple[str, str], list[list[float]]] = {}
     for result in earlier:
         for part, figures in result.figures().items():
             for figure in figures:
-                before.setdefault((part, figure.name), []).extend(figure.numbers)
-    pairs = [
-        (part, figure, before[part, figure.name])
+                if figure.numbers:
+                    before.setdefault((part, figure.name), []).append(figure.numbers)
+    return [
+        _judge(part, figure, before[part, figure.name])
         for part, figures in later.figures().items()
         for figure in figures
-        if before.get((part, figure.name)) and figure.numbers
+        if (part, figure.name) in before and figure.numbers
     ]
-    return [_judge(part, figure, old, _p(old, figure.numbers)) for part, figure, old in pairs]
 
 
-def _judge(part: str, figure: Figure, old: list[float], p: float) -> Compared:
-    new = figure.numbers
+def _judge(part: str, figure: Figure, runs: list[list[float]]) -> Compared:
+    old, new = [number for numbers in runs for number in numbers], figure.numbers
+    p, same = _p(old, new), max(1 + SAME, _apart(runs))
     before, after = median(old), median(new)
     low, high = _interval(old, new)
     ratio = after / before if before else math.nan
     verdict = "noise"
     if math.isnan(p):
         verdict = "too few"
-    elif p < SIGNIFICANT and (low > 1 + SAME or high < 1 - SAME):
+    elif p < SIGNIFICANT and (low > same or high < 1 / same):
         verdict = "better" if (ratio < 1) == (figure.better == "lower") else "worse"
     return Compared(part, figure.name, figure.unit, before, after, ratio, low, high, p, verdict)
+
+
+def _apart(runs: list[list[float]]) -> float:
+    """Return how many times the lowest median of the earlier runs goes into the highest: what changes by itself."""
+    medians = [median(numbers) for numbers in runs]
+    return max(medians) / min(medians) if min(medians) > 0 else 1.0
 
 
 def _p(old: Sequence[float], new: Sequence[float]) -> float:

@@ -57,6 +57,15 @@ def test_samples_of_several_earlier_runs_count_together():
     assert found.verdict == "worse"
 
 
+def test_what_differs_no_more_than_earlier_runs_did_among_themselves_is_noise():
+    before = [result(Figure("cost", "µs", around(middle, 7, seed, 0.01))) for seed, middle in ((1, 10), (2, 12))]
+    (same,) = compare(before, result(Figure("cost", "µs", around(12.2, 7, 3, 0.01))))
+    (other,) = compare(before, result(Figure("cost", "µs", around(16, 7, 4, 0.01))))
+    assert (same.verdict, other.verdict) == ("noise", "worse")
+    (alone,) = compare(before[:1], result(Figure("cost", "µs", around(12.2, 7, 3, 0.01))))
+    assert alone.verdict == "worse"  # one earlier run does not say how far runs lie apart
+
+
 def test_a_figure_that_the_earlier_run_does_not_have_is_left_out():
     assert compare([result(Figure("another", "µs", [1.0]))], result(Figure("cost", "µs", [1.0]))) == []
 
