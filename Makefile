@@ -52,8 +52,19 @@ bench: ## measure everything, with a report (ARGS="--quick": in less than ten mi
 	@exec .venv/bin/livecomments bench $(ARGS)
 
 # Parts of it, by the names that they have had: `make bench ARGS="--only fanout"` and so on.
-bench-latency bench-fanout bench-write bench-direct:
-	@$(MAKE) --no-print-directory bench ARGS='--only $(@:bench-%=%) $(ARGS)'
+PART = @$(MAKE) --no-print-directory bench ARGS='--only $(@:bench-%=%) $(ARGS)'
+
+bench-latency:
+	$(PART)
+
+bench-fanout:
+	$(PART)
+
+bench-write:
+	$(PART)
+
+bench-direct:
+	$(PART)
 
 bench-check: ## fail where something costs more than recorded, beside a bare C loop and a plain route (ARGS=--record)
 	@requirements/set-up dev && requirements/programs wrk
