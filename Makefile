@@ -1,29 +1,17 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-cluster rehearsal test-web-long check format profile bench bench-latency bench-direct bench-fanout bench-write bench-check faults lock clean test-api-long api-page fuzz
+.PHONY: help run test check format test-cluster rehearsal test-web-long test-api-long faults fuzz bench bench-latency bench-fanout bench-write bench-direct bench-check profile api-page lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-run: ## set up .venv if needed, and run the whole system at http://127.0.0.1:8080 until Ctrl-C
+run: ## the whole system at http://127.0.0.1:8080, until Ctrl-C; sets up .venv the first time
 	@requirements/set-up run && exec .venv/bin/livecomments up
 
-test: ## set up what tests need, and run them all (ARGS="-k words" for some)
+test: ## all tests, on the real parts; sets up what they need (ARGS="-k words": some of them)
 	@requirements/set-up dev && requirements/programs
 	@exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile $(ARGS)
-
-test-cluster: ## compose.yaml on hosts of its own, all of it broken and restarted under load; needs root
-	@requirements/set-up dev && requirements/programs ip busybox prometheus
-	@exec .venv/bin/python -m pytest tests/hosts $(ARGS)
-
-rehearsal: ## the same at 500 comments a second and 1,000 viewers, with a report and a picture (ARGS="--rate 200")
-	@requirements/set-up dev && requirements/programs ip busybox prometheus
-	@exec .venv/bin/python -m hosts $(ARGS)
-
-test-web-long: ## the browser tests at full length: half a minute offline, a minute at 200 comments a second
-	@requirements/set-up dev && requirements/programs
-	@LONG=1 exec .venv/bin/python -m pytest tests/web $(ARGS)
 
 check: ## lint, formatting, types, layout, and what kubernetes/ names
 	@requirements/set-up dev
@@ -37,17 +25,30 @@ format: ## let ruff put the code into shape
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-profile: ## where a part of the cluster that runs here spends its time, as a flame graph (ARGS="edge", "writer --native")
-	@requirements/set-up dev && exec .venv/bin/python -m bench.profile $(ARGS)
+test-cluster: ## compose.yaml on hosts of its own, broken and restarted under load; needs root
+	@requirements/set-up dev && requirements/programs ip busybox prometheus
+	@exec .venv/bin/python -m pytest tests/hosts $(ARGS)
 
-api-page: ## write web/api/index.html anew after a change in web/api/openapi.yaml
-	@requirements/set-up dev && exec .venv/bin/python -m tests.api.page
+rehearsal: ## the same at 500 comments/s and 1,000 viewers, with a report (ARGS="--rate 200"); needs root
+	@requirements/set-up dev && requirements/programs ip busybox prometheus
+	@exec .venv/bin/python -m hosts $(ARGS)
 
-test-api-long: ## ask everything of the HTTP interface that its document allows, and much that it does not, for ten minutes
+test-web-long: ## the browser tests at full length: half a minute offline, a minute at 200 comments/s
+	@requirements/set-up dev && requirements/programs
+	@LONG=1 exec .venv/bin/python -m pytest tests/web $(ARGS)
+
+test-api-long: ## ask all that the HTTP interface allows, and much that it does not, for ten minutes
 	@requirements/set-up dev && requirements/programs
 	@LONG=1 exec .venv/bin/python -m pytest tests/api $(ARGS)
 
-bench: ## measure everything, with a report (ARGS="--quick": in less than ten minutes; "--against FILE": beside earlier)
+faults: ## break every part under load, and check every promise (ARGS="--short", "--long --seed N")
+	@requirements/set-up run && .venv/bin/python -m faults $(or $(ARGS),--all)
+	$(if $(ARGS),,@$(MAKE) --no-print-directory fuzz)
+
+fuzz: ## give what reads strangers' bytes every kind of them, guided by coverage (SECONDS=300)
+	@requirements/set-up dev && exec .venv/bin/python -m tests.fuzz $(or $(SECONDS),300)
+
+bench: ## measure everything, with a report (ARGS="--quick", "--only fanout", "--against FILE")
 	@requirements/set-up dev && requirements/programs wrk
 	@exec .venv/bin/livecomments bench $(ARGS)
 
@@ -66,22 +67,21 @@ bench-write:
 bench-direct:
 	$(PART)
 
-bench-check: ## fail where something costs more than recorded, beside a bare C loop and a plain route (ARGS=--record)
+bench-check: ## fail where something costs more than recorded (ARGS=--record)
 	@requirements/set-up dev && requirements/programs wrk
 	@exec .venv/bin/python -m bench.suite.check $(ARGS)
 
-faults: ## break every part under load, and check every promise: mutants, then half an hour (ARGS="--short", "--seed N")
-	@requirements/set-up run && .venv/bin/python -m faults $(or $(ARGS),--all)
-	@$(MAKE) --no-print-directory fuzz
+profile: ## a flame graph of a part of the cluster that runs here (ARGS="edge", "writer --native")
+	@requirements/set-up dev && exec .venv/bin/python -m bench.profile $(ARGS)
 
-fuzz: ## give what takes bytes from strangers every kind of bytes, with coverage as the guide (SECONDS=300)
-	@requirements/set-up dev && exec .venv/bin/python -m tests.fuzz $(or $(SECONDS),300)
+api-page: ## write web/api/index.html anew after a change in web/api/openapi.yaml
+	@requirements/set-up dev && exec .venv/bin/python -m tests.api.page
 
 # The locks name no registry, and no folder of the machine that wrote them.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-lock: ## write requirements/*.txt anew after a change in pyproject.toml (UPGRADE=1: with the newest versions)
+lock: ## write requirements/*.txt anew after a change in pyproject.toml (UPGRADE=1: newest versions)
 	@requirements/set-up dev
 	$(COMPILE) pyproject.toml requirements/build.in --output-file requirements/run.txt
 	$(COMPILE) --extra dev pyproject.toml requirements/build.in -c requirements/run.txt --output-file requirements/dev.txt

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from livecomments.backoff import MAX_RETRY_AFTER_S, Backoff, retry_after_s
 from livecomments.location import Location
@@ -164,6 +165,21 @@ class Client:
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 raise UnreachableError(f"{self.url} answers, but not as a live comments server does") from None
             return document
+
+    async def revoke(self, what: str, token: str, body: dict[str, Any], *, lift: bool = False) -> None:
+        """Take tokens away, or lift that; `what`: `users/USER` or `tokens/ID`, percent-encoded.
+
+        Raises `RefusedError`, or one of aiohttp's errors.
+        """
+        async with self._session.request(
+            "DELETE" if lift else "PUT",
+            URL(f"{self.url}/revocations/{what}", encoded=True),
+            json=body or None,
+            headers=_authorization(token),
+        ) as response:
+            answer = await response.read()
+            if response.status != 200:
+                raise _problem(response.status, answer)
 
     async def history(
         self, video: str, token: str | None, *, sort: str = "asc", cursor: str | None = None

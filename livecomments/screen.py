@@ -14,6 +14,7 @@ from livecomments.harmless import harmless
 # The colours that can be read on light and on dark backgrounds; an author keeps theirs.
 _COLOURS: Final = ("red", "green", "yellow", "blue", "magenta", "cyan", "bright_red", "bright_blue", "bright_magenta")
 _MILLISECONDS: Final = 1000
+SAMPLED_AGAIN_S: Final = 10.0  # a sample is told of every second: it is said once for each time that it sets in
 
 
 class Screen(Protocol):
@@ -31,6 +32,9 @@ class Screen(Protocol):
 
 class TerminalScreen:
     """For people: colours, the local time, no control characters."""
+
+    def __init__(self) -> None:
+        self._sampled_at: float | None = None
 
     def comment(self, data: dict[str, Any]) -> None:
         """Show a comment as `time author  text`."""
@@ -56,14 +60,43 @@ class TerminalScreen:
                 self.note(
                     "too many viewers for one more stream just now; it is opened, where it ended, when there is room"
                 )
+            case "delete" if "userId" in data:
+                self.note(f"all that {data['userId']} had said was removed")
             case "delete":
-                self.note(f"comment {data.get('commentId')} was deleted")
+                self.note(f"comment {data.get('commentId')} was removed")
+            case "state":
+                for told in _rules(data):
+                    self.note(told)
+            case "sampled":
+                self._sampled(data)
             case _:
                 pass
+
+    def _sampled(self, data: dict[str, Any]) -> None:
+        before, self._sampled_at = self._sampled_at, time.monotonic()
+        if before is None or self._sampled_at - before > SAMPLED_AGAIN_S:
+            share = f"{data.get('shown')} of {data.get('of')} in the last second"
+            self.note(f"more is said than anybody can read: a sample of it is shown ({share})")
 
     def note(self, text: str) -> None:
         """Say it dimly, on standard error, so that what is piped on holds comments only."""
         click.echo(click.style(f"-- {harmless(text)}", dim=True), err=True)
+
+
+def _rules(state: dict[str, Any]) -> list[str]:
+    """Return what the host has changed, a sentence each."""
+    told = []
+    if "slowModeS" in state:
+        slow_s = state["slowModeS"]
+        told.append(f"slow mode: a comment every {slow_s} s" if slow_s else "slow mode is off")
+    for name, on, off in (
+        ("membersOnly", "only members may comment", "everybody may comment"),
+        ("paused", "comments are paused", "comments go on"),
+        ("ended", "this video is over: it takes no more comments", "this video takes comments again"),
+    ):
+        if name in state:
+            told.append(on if state[name] else off)
+    return told
 
 
 class JsonScreen:

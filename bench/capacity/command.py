@@ -64,7 +64,12 @@ def capacity(
 
     Out of the costs that were measured on this checkout (bench/costs.json; 'livecomments bench --costs' measures them
     anew), and a few choices, which are options.
-    """
+
+    \b
+    Examples:
+      livecomments capacity --viewers 10000000 --rate 500
+      livecomments capacity --viewers 1000000 --videos 10000 --rate 2 --hot-video-viewers 200000 --hot-video-rate 50
+    """  # noqa: D301  click reads the \b
     hot = -(-viewers // videos) if hot_video_viewers is None else hot_video_viewers
     if hot > viewers:
         raise click.BadParameter("no more than all viewers watch one video", param_hint="--hot-video-viewers")

@@ -15,9 +15,10 @@ from runtime.settings import read_settings
 def writer() -> None:
     """Run a writer: takes comments and stores them in JetStream.
 
-    Serves POST /comments/VIDEO, and /healthz, /readyz and /metrics, on LIVECOMMENTS_LISTEN. Needs NATS
-    (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE), its streams ('livecomments streams'), and
-    LIVECOMMENTS_TOKEN_SECRET_FILE.
+    Serves what changes something (POST /comments/VIDEO, moderation, revocations), and /healthz, /readyz and /metrics,
+    on LIVECOMMENTS_LISTEN. Needs NATS (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE), its streams
+    ('livecomments streams'), and keys for tokens (LIVECOMMENTS_TOKEN_SECRET_FILE, or as LIVECOMMENTS_TOKEN_ALGORITHMS
+    says).
     """
     from writer.app import make_service  # noqa: PLC0415
 
@@ -43,8 +44,8 @@ def edge() -> None:
     """Run an edge: streams comments to viewers.
 
     Serves GET /comments/VIDEO/stream and /snapshot, and /healthz, /readyz and /metrics, on LIVECOMMENTS_LISTEN. Needs
-    NATS (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE), its streams ('livecomments streams'), and
-    LIVECOMMENTS_TOKEN_SECRET_FILE.
+    NATS (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE), its streams ('livecomments streams'), and keys for
+    tokens (LIVECOMMENTS_TOKEN_SECRET_FILE, or as LIVECOMMENTS_TOKEN_ALGORITHMS says).
     """
     from edge.app import HTTP_PROTOCOL, make_service  # noqa: PLC0415
 
@@ -55,9 +56,10 @@ def edge() -> None:
 def history() -> None:
     """Run a history server: pages out of Postgres.
 
-    Serves GET /comments/VIDEO and the page at /, and /healthz, /readyz and /metrics, on LIVECOMMENTS_LISTEN. Needs
-    Postgres (LIVECOMMENTS_POSTGRES_DSN as the role livecomments_history, LIVECOMMENTS_POSTGRES_PASSWORD_FILE), NATS
-    (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE) and LIVECOMMENTS_TOKEN_SECRET_FILE.
+    Serves GET /comments/VIDEO and /videos/VIDEO and the page at /, and /healthz, /readyz and /metrics, on
+    LIVECOMMENTS_LISTEN. Needs Postgres (LIVECOMMENTS_POSTGRES_DSN as the role livecomments_history,
+    LIVECOMMENTS_POSTGRES_PASSWORD_FILE), NATS (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE), and keys for
+    tokens (LIVECOMMENTS_TOKEN_SECRET_FILE, or as LIVECOMMENTS_TOKEN_ALGORITHMS says).
     """
     from history.app import make_service  # noqa: PLC0415
 

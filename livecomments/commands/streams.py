@@ -21,10 +21,10 @@ def streams() -> None:
     """Create the streams in NATS, or bring them up to date.
 
     One stream for each of LIVECOMMENTS_SHARDS shards, of at most LIVECOMMENTS_STREAM_BYTES, with LIVECOMMENTS_REPLICAS
-    copies; and one for messages that Postgres could not hold. Needs NATS (LIVECOMMENTS_NATS_URL,
-    LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes first). A second run
-    changes nothing. With LIVECOMMENTS_NATS_OPERATOR_PASSWORD_FILE it also spreads the streams, and who leads them, over
-    all servers of the cluster: run it when one was added, or was restarted.
+    copies; one for what moderators have decided, and one for messages that Postgres could not hold. Needs NATS
+    (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes
+    first). A second run changes nothing. With LIVECOMMENTS_NATS_OPERATOR_PASSWORD_FILE it also spreads the streams,
+    and who leads them, over all servers of the cluster: run it when one was added, or was restarted.
     """
     quiet_logs()
     settings = read_settings()

@@ -46,7 +46,12 @@ def trace(*, comments: int, rate: float, viewers: int, files: Path | None, as_js
 
     Posts to a video of its own in a cluster that was started with LIVECOMMENTS_TRACE_DIR, watches it, and reads what
     the parts have written there. Times count from when a comment was sent.
-    """
+
+    \b
+    Example:
+      LIVECOMMENTS_TRACE_DIR=/tmp/traces livecomments up         in one terminal
+      LIVECOMMENTS_TRACE_DIR=/tmp/traces livecomments trace      in another
+    """  # noqa: D301  click reads the \b
     settings = read_settings()
     if files is not None:
         traces = read_traces(files)

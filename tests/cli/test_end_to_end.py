@@ -157,6 +157,8 @@ async def test_a_replay_waits_as_told_where_the_rates_are_on(start_cluster: Star
         (("replay", "no-such-file.ndjson", "--video", "v"), "No such file"),
         (("watch", "v", "--url", "http://127.0.0.1:1"), "Connection refused"),
         (("watch", "v", "--token-file", os.devnull), "no token"),
+        (("revoke", "--user", "u", "--url", "http://127.0.0.1:1"), "Connection refused"),
+        (("revoke", "--user", "u", "--for", "3000d"), "bad_revocation"),
     ],
 )
 def test_what_cannot_work_is_told_in_one_line(cluster: OwnCluster, arguments, says):

@@ -76,3 +76,24 @@ def test_a_lost_connection_is_told_once_and_once_that_it_is_back(capsys):
         "-- connected: what is said on v follows as it is said",
         *["-- cannot connect; trying again", "-- connected again"] * 2,
     ]
+
+
+def test_a_sample_and_what_moderators_do_are_told_in_words(capsys):
+    shown(
+        [
+            *[Event("sampled", '{"shown":20,"of":180}', "")] * 3,
+            Event("delete", '{"commentId":"7"}', "8"),
+            Event("delete", '{"userId":"mal"}', "9"),
+            Event("state", '{"slowModeS":30,"paused":true}', "10"),
+            Event("state", '{"slowModeS":0}', "11"),
+        ],
+        TerminalScreen(),
+    )
+    assert capsys.readouterr().err.splitlines() == [
+        "-- more is said than anybody can read: a sample of it is shown (20 of 180 in the last second)",
+        "-- comment 7 was removed",
+        "-- all that mal had said was removed",
+        "-- slow mode: a comment every 30 s",
+        "-- comments are paused",
+        "-- slow mode is off",
+    ]

@@ -18,14 +18,35 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 PATIENCE_S = 30
 
 
+def block_with(word: str) -> str:
+    """Return the README's commands for a terminal that have a word in them, for the Python of these tests."""
+    (block,) = [block for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL) if word in block]
+    assert ".venv/bin/livecomments" in block
+    return block.replace(".venv/bin/livecomments", f"{sys.executable} -m livecomments")
+
+
 @pytest.fixture
 def commands(cluster: OwnCluster) -> str:
-    """Return the README's commands for a terminal, for the address of this cluster and the Python of these tests."""
-    (block,) = [block for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL) if "curl" in block]
-    assert ".venv/bin/livecomments" in block
-    here = block.replace(".venv/bin/livecomments", f"{sys.executable} -m livecomments")
+    """Return the commands with curl, for the address of this cluster."""
+    here = block_with("curl")
     assert "http://127.0.0.1:8080/" in here
     return here.replace("http://127.0.0.1:8080", cluster.url).replace("curl ", f"curl -sS --max-time {PATIENCE_S} ")
+
+
+def test_the_readmes_chat_log_is_posted_and_seen_by_who_watches(cluster, tmp_path):
+    with subprocess.Popen(
+        ["timeout", "--signal=INT", str(PATIENCE_S), "bash", "-euc", block_with("replay")],
+        cwd=tmp_path,
+        env=cluster.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as shell:
+        said = list(_until(shell, "finally!"))
+        os.killpg(shell.pid, signal.SIGTERM)
+    assert "finally!" in said[-1]
+    assert [line.split()[:2] for line in said if line.startswith("accepted")] == [["accepted", "2"]]
 
 
 def test_the_commands_of_the_readme_work_as_pasted(cluster, commands):
@@ -46,6 +67,14 @@ def test_the_commands_of_the_readme_work_as_pasted(cluster, commands):
     events = [json.loads(line.removeprefix("data: ")) for line in said if line.startswith("data: ")]
     assert any(event.get("commentId") == posted["commentId"] and event["message"] == "hello" for event in events)
     assert any(event.get("complete") is True for event in events)
+
+
+def _until(shell, word):
+    """Yield what is printed, up to a line with a word in it."""
+    for line in shell.stdout:
+        yield line
+        if word in line:
+            return
 
 
 def _until_sync(shell):

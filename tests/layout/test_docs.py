@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import pytest
 
+from livecomments.cli import COMMANDS, main
 from runtime.settings import PREFIX, Settings
 from tests.layout.tree import ROOT, files, name
 from wire.problem import PROBLEMS
@@ -86,10 +90,35 @@ def test_the_threat_model_names_every_hardening_test():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_headings_that_are_linked_to_exist(document):
+    text = document.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([\w./-]*)#([^)]+)\)", text)
+    targets = [(document.parent / path if path else document, heading) for path, heading in links]
+    assert not [heading for target, heading in targets if heading not in _anchors(target)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_make_commands_that_are_named_exist(document):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)`", document.read_text(encoding="utf-8"))) <= targets
+    named = [re.match(r"(?:\w+=\S+ )*make ([a-z-]+)", line) for line in _code(document)]
+    assert {match[1] for match in named if match} <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_commands_and_options_that_are_named_exist(document):
+    for line in _code(document):
+        for command, rest in re.findall(r"(?<![\w/'-])(?:\.venv/bin/)?livecomments ([a-z]+)\b([^|;&#(]*)", line):
+            assert command in COMMANDS, line
+            known = {option for one in _command(command).params for option in (*one.opts, *one.secondary_opts)}
+            assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= {*known, "--help"}, line
+
+
+def test_the_readme_leads_to_every_page_and_names_none_twice():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Read on")[2]
+    linked = re.findall(r"\]\(([^)]+)\)", table)
+    assert len(linked) == len(set(linked))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= set(linked)
 
 
 def _as_set(default: object) -> str:
@@ -105,6 +134,27 @@ def _as_set(default: object) -> str:
             return f"{default:g}"
         case _:
             return str(default)
+
+
+def _anchors(document: Path) -> set[str]:
+    """Return how the headings of a document are linked to, as GitHub has it."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _code(document: Path) -> Iterator[str]:
+    """Yield what stands in backticks, and the lines of blocks of code without what the shell passes over."""
+    text = document.read_text(encoding="utf-8")
+    for block in re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            yield re.sub(r"\s+#.*|^#.*", "", line)
+    yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def _command(command: str) -> click.Command:
+    found = main.get_command(click.Context(main), command)
+    assert found is not None
+    return found
 
 
 def _first_columns(path, pattern: str) -> list[str]:

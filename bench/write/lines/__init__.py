@@ -3,6 +3,7 @@
 | file | what it shows |
 |---|---|
 | `per_comment.py` | CPU of the writer for each comment, beside a plain Quart route |
+| `rounds.py` | what storing a round costs, as a batch and as singles |
 | `per_second.py` | how many comments a second are accepted with 201 |
 | `knee.py` | how late answers come, as more and more is posted |
 | `copies.py` | what a live copy costs nats-server |
@@ -18,10 +19,22 @@ from __future__ import annotations
 from typing import Final
 
 from bench.write.line import Line
-from bench.write.lines import alone, catching_up, copies, knee, pages, per_comment, per_second, sizes, to_viewers
+from bench.write.lines import (
+    alone,
+    catching_up,
+    copies,
+    knee,
+    pages,
+    per_comment,
+    per_second,
+    rounds,
+    sizes,
+    to_viewers,
+)
 
 ALL: Final[tuple[Line, ...]] = (
     per_comment.LINE,
+    rounds.LINE,
     per_second.LINE,
     knee.LINE,
     alone.LINE,
