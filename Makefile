@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-cluster rehearsal test-web-long test-api-long faults fuzz bench bench-latency bench-fanout bench-write bench-direct bench-check profile api-page lock clean
+.PHONY: help run test check format test-cluster rehearsal test-web-long test-api-long faults fuzz bench bench-latency bench-fanout bench-write bench-direct bench-check load profile api-page lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ bench-direct:
 bench-check: ## fail where something costs more than recorded (ARGS=--record)
 	@requirements/set-up dev && requirements/programs wrk
 	@exec .venv/bin/python -m bench.suite.check $(ARGS)
+
+load: ## viewers, posters and readers for the cluster that runs here, by locust (ARGS="--headless -t 30s")
+	@requirements/set-up dev && exec .venv/bin/locust $(ARGS)
 
 profile: ## a flame graph of a part of the cluster that runs here (ARGS="edge", "writer --native")
 	@requirements/set-up dev && exec .venv/bin/python -m bench.profile $(ARGS)
