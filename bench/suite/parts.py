@@ -83,7 +83,7 @@ PARTS: Final = (
             Step(
                 _WRITE,
                 (
-                    *_only("per-comment", "per-second", "knee", "alone", "sizes", "copies"),
+                    *_only("per-comment", "rounds", "per-second", "knee", "alone", "sizes", "copies"),
                     *(*_only("catching-up", "to-viewers"), "--rounds", "9"),
                 ),
                 (*_only("per-comment", "per-second", "knee", "alone", "sizes", "copies"), "--quick", "--rounds", "5"),
