@@ -120,7 +120,8 @@ def check_born_with(shards: int | None, settings: Settings) -> None:
         raise SettingsError("the streams are not there yet: run 'livecomments streams'")
     if shards != settings.shards:
         raise SettingsError(
-            f"LIVECOMMENTS_SHARDS={settings.shards}: this cluster was born with {shards} shards, and that is fixed"
+            f"LIVECOMMENTS_SHARDS={settings.shards}: this cluster was born with {shards} shards, and that is fixed:"
+            f" set LIVECOMMENTS_SHARDS={shards}"
         )
 
 
