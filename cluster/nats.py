@@ -24,6 +24,10 @@ STOP_WAIT_S: Final = 10.0
 
 WATCH_INTERVAL_S: Final = 1.0
 SICK_FOR_S: Final = 5.0  # how long /healthz may answer 503 before the server is started again
+SILENT_FOR_S: Final = (
+    40.0  # how long it may say nothing at all: longer than a machine that sleeps or swaps for a moment
+)
+SILENT_AFTER_FULL_S: Final = 10.0  # … where its disk has been full since its start, after which it may hang for good
 FIRST_HEALTH_S: Final = 120.0  # … where it has not been healthy since its start: it may still be reading its streams
 ROOM_BYTES: Final = 8 * 1024 * 1024  # with less than this free on the disk a new start would not help
 
@@ -81,40 +85,55 @@ class Nats:
 
 
 class Sickness:
-    """Decides when a server that answers is sick for good. Pure: it is told the time."""
+    """Decides when a server is sick for good. Pure: it is told the time."""
 
     def __init__(self) -> None:
         self._started_at = 0.0
-        self._was_healthy = False
+        self._was_healthy = self._was_full = False
         self._sick_since: float | None = None
+        self._silent_since: float | None = None
 
-    def seen(self, status: int | None, started_at: float, now: float) -> bool:
+    def seen(self, status: int | None, started_at: float, now: float, *, has_room: bool = True) -> bool:
         """Return whether the server must be started again.
 
-        `status` is the answer of its health, None for no answer: a process that has gone is started again anyway, and
-        one that is silent for a moment may just be busy. `started_at` is when the process was started.
+        `status` is the answer of its health, None for no answer: a process that has gone is started again anyway, one
+        that is silent for a moment may just be busy, and one whose disk was full may hang for good. `started_at` is
+        when the process was started. Without room on its disk a new start would not help.
         """
         if started_at != self._started_at:
-            self._started_at, self._was_healthy, self._sick_since = started_at, False, None
+            self._started_at = started_at
+            self._was_healthy = self._was_full = False
+            self._sick_since = self._silent_since = None
+        self._was_full = self._was_full or not has_room
+        if status is None:
+            self._silent_since = now if self._silent_since is None else self._silent_since
+            return has_room and now - self._silent_since >= self._silence_limit_s()
+        self._silent_since = None
         if status == 200:
             self._was_healthy, self._sick_since = True, None
-        elif status == 503 and self._sick_since is None:
-            self._sick_since = now
-        if status != 503 or self._sick_since is None:
-            return False
-        return now - self._sick_since >= (SICK_FOR_S if self._was_healthy else FIRST_HEALTH_S)
+        elif status == 503:
+            self._sick_since = now if self._sick_since is None else self._sick_since
+            return has_room and now - self._sick_since >= (SICK_FOR_S if self._was_healthy else FIRST_HEALTH_S)
+        return False
+
+    def _silence_limit_s(self) -> float:
+        if not self._was_healthy:
+            return FIRST_HEALTH_S
+        return SILENT_AFTER_FULL_S if self._was_full else SILENT_FOR_S
 
 
 async def watch(nats: Nats, child: Child, session: aiohttp.ClientSession, tell: Callable[[str], None]) -> None:
     """Start the server again when it has been sick for long enough, for ever.
 
-    A server whose disk was full does not come back by itself once there is room again.
+    A server whose disk was full does not come back by itself once there is room again: JetStream has switched itself
+    off, or the whole server hangs and answers nobody.
     """
     sickness = Sickness()
     while True:
         await asyncio.sleep(WATCH_INTERVAL_S)
         status = await probe.status(session, "GET", nats.health_url)
-        if sickness.seen(status, child.started_at, time.monotonic()) and child.is_running() and _has_room(nats.data):
+        is_over = sickness.seen(status, child.started_at, time.monotonic(), has_room=_has_room(nats.data))
+        if is_over and child.is_running():
             tell("nats is not healthy and is ended, to be started again")
             await child.restart()
 

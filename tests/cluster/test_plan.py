@@ -79,9 +79,10 @@ def test_dbmate_gets_the_address_with_the_password_and_a_word_about_tls(dsn, pas
     assert database_url(dsn, password, "disable") == expected
 
 
-def seen(sickness, *statuses, started_at=1.0, start=100.0):
+def seen(sickness, *statuses, started_at=1.0, start=100.0, has_room=True):
     """Which of the looks, a second apart, say that the server must be started again."""
-    return [sickness.seen(status, started_at, start + second) for second, status in enumerate(statuses)]
+    looks = enumerate(statuses)
+    return [sickness.seen(status, started_at, start + second, has_room=has_room) for second, status in looks]
 
 
 def test_a_server_that_says_it_is_sick_for_some_seconds_is_started_again():
@@ -93,8 +94,21 @@ def test_a_server_that_recovers_is_left_alone():
     assert not any(seen(Sickness(), 200, *[503] * 4, 200, *[503] * 4, 200))
 
 
-def test_a_server_that_only_says_nothing_is_left_alone():
-    assert not any(seen(Sickness(), 200, *[None] * 100))
+def test_a_server_that_says_nothing_for_a_while_is_left_alone():
+    sickness = Sickness()
+    assert not any(seen(sickness, 200, *[None] * 35, 200, *[None] * 35, 200))
+    assert not any(seen(sickness, *[None] * 100, started_at=2.0)), "it may still be reading its streams"
+
+
+def test_a_server_that_hangs_is_started_again():
+    assert seen(Sickness(), 200, *[None] * 50).index(True) == 1 + nats.SILENT_FOR_S
+
+
+def test_a_server_that_hangs_after_its_disk_was_full_is_started_again_sooner_and_only_when_there_is_room():
+    sickness = Sickness()
+    assert not any(seen(sickness, 200, 503, *[None] * 60, has_room=False))
+    assert seen(sickness, None, start=162.0) == [True]
+    assert seen(sickness, 200, *[None] * 20, start=200.0).index(True) == 1 + nats.SILENT_AFTER_FULL_S
 
 
 def test_a_server_that_reads_its_streams_for_long_after_its_start_is_left_alone():
