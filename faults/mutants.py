@@ -60,7 +60,7 @@ MUTANTS: Final = (
     Mutant(
         "message-id-dropped",
         "comments go to JetStream without their message id, so that a repeat is stored again",
-        (Patch("runtime/jetstream.py", ", headers.MESSAGE_ID: self.message_id}", "}"),),
+        (Patch("runtime/jetstream/messages.py", ", headers.MESSAGE_ID: self.message_id}", "}"),),
         _by(Check.ONCE, Check.UNKNOWN_ONCE, Check.KEY),
     ),
     Mutant(
@@ -107,11 +107,11 @@ MUTANTS: Final = (
         "the comments of an atomic batch are acknowledged each with its neighbour's number",
         (
             Patch(
-                "runtime/jetstream.py",
+                "runtime/jetstream/publisher.py",
                 'first = answer["seq"] - len(messages) + 1',
                 'first = answer["seq"] - len(messages)',
             ),
-            Patch("runtime/jetstream.py", 'range(first, answer["seq"] + 1)', 'range(first, answer["seq"])'),
+            Patch("runtime/jetstream/publisher.py", 'range(first, answer["seq"] + 1)', 'range(first, answer["seq"])'),
             Patch("writer/batch.py", "ATOMIC_FROM: Final = 12", "ATOMIC_FROM: Final = 2"),
         ),
         _by(Check.KEPT, Check.NUMBERS),
@@ -337,7 +337,7 @@ MUTANTS: Final = (
     Mutant(
         "silence-unnoticed",
         "connections to NATS have no ping",
-        (Patch("runtime/jetstream.py", "PING_INTERVAL_S: Final = 1 ", "PING_INTERVAL_S: Final = 3600 "),),
+        (Patch("runtime/jetstream/connection.py", "PING_INTERVAL_S: Final = 1 ", "PING_INTERVAL_S: Final = 3600 "),),
         _by(Check.NOTICED),
     ),
 )

@@ -8,7 +8,7 @@
 | `key_sources.py` | where those keys come from, and that they stay fresh |
 | `addresses.py` | what counts as one address, for limits by address |
 | `credentials.py` | which token a request carries, and whether it may |
-| `jetstream.py` | NATS: the connection, streams, publishing, Direct Get |
+| `jetstream/` | NATS: the connection, publishing into a stream, reading from it |
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |
 | `marks.py` | high-water marks: how far each shard's numbers went |
 | `video_states.py` | the states of videos: kept by NATS, known here |
