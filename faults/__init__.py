@@ -18,8 +18,10 @@ From a run to its verdict:
 | `proxy.py` | a TCP proxy that can be told to break |
 | `clock.py` | the clock of one process, moved |
 | `disk.py` | a disk that can be filled |
+| `load.py` | viewers and posters, begun and ended alike wherever the system runs |
 | `worker.py` | processes of the suite's own |
 | `posters.py` | the process that posts |
+| `moderators.py` | users who take back what they said, and who are shut out |
 | `texts.py` | what is said, and what must be refused |
 | `viewers.py` | the process that watches |
 | `historian.py` | the process that reads the whole history back |
@@ -30,6 +32,7 @@ From a run to its verdict:
 | `keeping.py` | what history holds, held against what was attempted |
 | `numbering.py` | each number names one comment, and the numbers agree with real time |
 | `paging.py` | pages that were read while the run went on |
+| `removing.py` | what was removed, and who was shut out |
 | `following.py` | what a viewer was shown, held against history |
 | `verdict.py` | the checks by their names, and what they find |
 | `latencies.py` | how long posting and delivery took, and how long each fault was felt |

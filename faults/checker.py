@@ -18,6 +18,7 @@ from faults.keeping import check_keeping, check_pages_meet
 from faults.ledger import Fate, Fired, Ledger
 from faults.numbering import check_numbers, check_real_time
 from faults.paging import check_pages
+from faults.removing import check_removals
 from faults.schedule import Kind
 from faults.verdict import Check, Figures, Verdict, Violation
 
@@ -34,6 +35,7 @@ def check(ledger: Ledger) -> Verdict:
         *check_numbers(index),
         *check_real_time(index),
         *check_pages(index),
+        *check_removals(index),
         *_check_noticed(ledger),
         *(Violation(Check.RECOVERED, "", trouble) for trouble in ledger.trouble),
     ]
@@ -47,8 +49,12 @@ def check(ledger: Ledger) -> Verdict:
         begun_per_s=_begun_per_s(index),
         refused=fates.count(Fate.REFUSED),
         unknown=fates.count(Fate.UNKNOWN),
-        unknown_kept=sum(intent.fate is Fate.UNKNOWN and bool(intent.kept) for intent in index.intents),
+        unknown_kept=sum(
+            intent.fate is Fate.UNKNOWN and bool(intent.kept or intent.removed) for intent in index.intents
+        ),
         kept=sum(map(len, index.kept.values())),
+        removals=sum(map(len, index.removals.values())),
+        tombstones=sum(len(kept) - len(index.texts[video]) for video, kept in index.kept.items()),
         viewers=len(ledger.lives),
         followed_to_the_end=sum(life.to_the_end for life in ledger.lives),
         reconnects=sum(one.reconnects for one in followed),
@@ -90,6 +96,7 @@ def _void(ledger: Ledger, figures: Figures) -> Iterator[str]:
         ("comments acknowledged", figures.acknowledged, needs.acknowledged),
         ("reconnects", figures.reconnects, needs.reconnects),
         ("comments begun in the median second", figures.begun_per_s, needs.begun_per_s),
+        ("comments and users removed", figures.removals, needs.removals),
         ("viewers that followed to the end", figures.followed_to_the_end, needs.followed_to_the_end),
     ):
         if there < needed:

@@ -32,6 +32,7 @@ def follow(index: Index, life: Life) -> Followed:
     followed = Followed(walk.violations, reconnects=walk.reconnects)
     followed.violations += _not_kept(index, life)
     _count_missing(index, life, walk, followed)
+    followed.violations += _count_removals(index, life, walk)
     return followed
 
 
@@ -41,6 +42,7 @@ class _Walk:
     def __init__(self, index: Index, life: Life) -> None:
         self.violations: list[Violation] = []
         self.seen: set[int] = set()
+        self.removals: set[int] = set()  # that it was told of
         self.floor: int | None = None  # it is owed everything above
         self.reached = 0  # its position
         self.excused: list[tuple[int, int]] = []  # ranges that it was told are missing, both ends included
@@ -101,6 +103,8 @@ class _Walk:
             case Told(event="sync"):
                 self._sync(place, step)
                 self.phases.append((place, "live"))
+            case Told(event="delete", position=int(number)):
+                self._removal(number)
             case Told(event="skipped"):
                 self.excused.append((int(step.data["from"]), int(step.data["to"])))
                 self.reached = max(self.reached, step.position or 0)
@@ -109,6 +113,15 @@ class _Walk:
                 self.violations.append(Violation(Check.WELCOME, self._life.video, detail))
             case _:
                 pass
+
+    def _removal(self, number: int) -> None:
+        if self.floor is None:
+            self.floor = number - 1
+        if number <= self.reached:
+            detail = f"{self._life.viewer} was told of a removal after {self.reached}"
+            self.violations.append(Violation(Check.ORDER, self._life.video, detail, number))
+        self.reached = max(self.reached, number)
+        self.removals.add(number)
 
     def _sync(self, place: int, told: Told) -> None:
         reached = max(self.reached, told.position or 0)
@@ -134,6 +147,8 @@ def _not_kept(index: Index, life: Life) -> Iterator[Violation]:
         kept = index.kept.get(life.video, {}).get(said.number)
         if said.video == life.video and kept is not None and (kept.user, kept.text) == (said.user, said.text):
             continue  # only the time differs, which `numbering` tells
+        if kept is not None and kept.is_tombstone and index.intent_of(kept) is index.intent_of(said) is not None:
+            continue  # it was removed since
         detail = f"{life.viewer} was shown {words(said.text)} by {said.user}"
         yield Violation(Check.SHOWN_KEPT, life.video, detail, said.number)
 
@@ -144,7 +159,7 @@ def _count_missing(index: Index, life: Life, walk: _Walk, followed: Followed) ->
             detail = f"{life.viewer} waited to the end and was never let in"
             followed.violations.append(Violation(Check.FOLLOWED, life.video, detail))
         return
-    numbers = index.numbers.get(life.video, [])
+    numbers = index.texts.get(life.video, [])  # of what was removed it is owed nothing but that
     upto = _BEYOND if life.to_the_end else walk.reached
     owed = numbers[bisect_right(numbers, walk.floor) : bisect_right(numbers, upto)]
     followed.owed = len(owed)
@@ -160,6 +175,16 @@ def _count_missing(index: Index, life: Life, walk: _Walk, followed: Followed) ->
             continue
         detail = f"{life.viewer} missed it, {walk.how(number)}"
         followed.violations.append(Violation(Check.FOLLOWED, life.video, detail, number, index.where(seen, number)))
+
+
+def _count_removals(index: Index, life: Life, walk: _Walk) -> Iterator[Violation]:
+    """Yield the removals that a viewer should have been told of, and was not."""
+    if walk.floor is None:
+        return
+    upto = _BEYOND if life.to_the_end else walk.reached
+    for number in sorted(index.removals.get(life.video, set()) - walk.removals):
+        if walk.floor < number <= upto and not _is_in(walk.absent, number) and not _is_in(walk.excused, number):
+            yield Violation(Check.TOLD, life.video, f"{life.viewer} was not told of a removal", number)
 
 
 def _is_in(ranges: list[tuple[int, int]], number: int) -> bool:

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from faults.ledger import Attempt, Fate, Ledger, Said
+from faults.ledger import BAN, DELETE, Attempt, Fate, Ledger, Said
 from faults.verdict import Where
 
 
@@ -23,6 +23,7 @@ class Intent:
     key: str | None
     attempts: list[Attempt] = field(default_factory=list)
     kept: list[Said] = field(default_factory=list)  # in history, by their numbers
+    removed: list[Said] = field(default_factory=list)  # the same, of which only a tombstone is left
 
     @property
     def acknowledged(self) -> list[Attempt]:
@@ -49,12 +50,24 @@ class Index:
         self.kept_places: set[int] = {place for reading in ledger.readings for place in reading.said}
         self.kept: dict[str, dict[int, Said]] = defaultdict(dict)  # by video and number
         self._intents_by_words: dict[tuple[str, str, str], Intent] = {}
+        self._intents_by_number: dict[tuple[str, int], Intent] = {}
         self._gather_intents()
+        self._gather_numbers()
         self._gather_kept()
         self.numbers: dict[str, list[int]] = {video: sorted(kept) for video, kept in self.kept.items()}
+        self.texts: dict[str, list[int]] = {  # … of comments that were not removed
+            video: [number for number in numbers if not self.kept[video][number].is_tombstone]
+            for video, numbers in self.numbers.items()
+        }
+        self.removals: dict[str, set[int]] = defaultdict(set)  # by video, the numbers of what removes something
+        for ruling in ledger.rulings:
+            if ruling.kind in (DELETE, BAN) and ruling.fate is Fate.ACKNOWLEDGED and ruling.number is not None:
+                self.removals[ruling.video].add(ruling.number)
 
     def intent_of(self, said: Said) -> Intent | None:
-        """Return whose words these are; None for nobody's."""
+        """Return whose words these are, or were; None for nobody's."""
+        if said.is_tombstone:
+            return self._intents_by_number.get((said.video, said.number))
         return self._intents_by_words.get((said.video, said.user, said.text))
 
     def where(self, numbers: list[int], number: int) -> Where:
@@ -78,11 +91,25 @@ class Index:
             if self._intents_by_words.setdefault(words, intent) is not intent:
                 raise AmbiguousError(f"{attempt.user} says the same twice on {attempt.video}: {attempt.text!r}")
 
+    def _gather_numbers(self) -> None:
+        """A tombstone says only its number: whose it is stands in an answer, or was shown to somebody."""
+        for intent in self.intents:
+            for attempt in intent.acknowledged:
+                if attempt.number is not None:
+                    self._intents_by_number.setdefault((intent.video, attempt.number), intent)
+        for said in self.ledger.said:
+            shown = self._intents_by_words.get((said.video, said.user, said.text))
+            if shown is not None:
+                self._intents_by_number.setdefault((said.video, said.number), shown)
+
     def _gather_kept(self) -> None:
         said = self.ledger.said
         for place in sorted(self.kept_places, key=lambda place: said[place].number):
             one = said[place]
             self.kept[one.video].setdefault(one.number, one)
             intent = self.intent_of(one)
-            if intent is not None and all(other.number != one.number for other in intent.kept):
-                intent.kept.append(one)
+            if intent is None:
+                continue
+            there = intent.removed if one.is_tombstone else intent.kept
+            if all(other.number != one.number for other in there):
+                there.append(one)

@@ -3,7 +3,7 @@
 | file | who writes it | its lines |
 |---|---|---|
 | `run.json` | the run | one document: what it was, and when |
-| `attempts.ndjson` | posters | `attempt` and its `answer`, `page` |
+| `attempts.ndjson` | posters | `attempt` and its `answer`, `ruling` and its `ruled`, `page` |
 | `viewers.ndjson` | viewers | `connect`, `opened`, `got`, `told`, `closed`, `to_the_end`; `said`, once for each |
 | `history.ndjson` | historian | `reading`, page by page |
 | `faults.ndjson` | the run | `fault`, `trouble`, `untried` |
@@ -30,6 +30,7 @@ from faults.ledger import (
     Opened,
     Page,
     Reading,
+    Ruling,
     Said,
     Told,
 )
@@ -105,6 +106,7 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
 
 def _read_attempts(ledger: Ledger, file: Path) -> None:
     by_id: dict[int, Attempt] = {}
+    rulings: dict[int, Ruling] = {}
     for line in _lines(file):
         if "attempt" in line:
             attempt = Attempt(line["video"], line["user"], line["key"], line["text"], line["t"])
@@ -114,6 +116,14 @@ def _read_attempts(ledger: Ledger, file: Path) -> None:
             attempt = by_id.pop(line["answer"])
             attempt.ended_ns, attempt.status = line["t"], line["status"]
             attempt.number, attempt.code = line["number"], line["code"]
+        elif "ruling" in line:
+            ruling = Ruling(line["kind"], line["video"], line["user"], line["comment"], line["t"])
+            rulings[line["ruling"]] = ruling
+            ledger.rulings.append(ruling)
+        elif "ruled" in line:
+            ruling = rulings.pop(line["ruled"])
+            ruling.ended_ns, ruling.status = line["t"], line["status"]
+            ruling.number, ruling.code = line["number"], line["code"]
         else:
             video = line["page"]
             said = tuple(ledger.place(Said(video, *item)) for item in line["said"])

@@ -22,7 +22,7 @@ def check_keeping(index: Index) -> Iterator[Violation]:
         yield from _check_intent(index, intent, by_shard)
     for video, kept in index.kept.items():
         for number, said in kept.items():
-            if index.intent_of(said) is None:
+            if not said.is_tombstone and index.intent_of(said) is None:
                 yield Violation(Check.ATTEMPTED, video, f"nobody said {words(said.text)} there", number)
 
 
@@ -46,21 +46,21 @@ def _check_intent(index: Index, intent: Intent, by_shard: dict[int, list[int]]) 
     video, fate = intent.video, intent.fate
     what = words(intent.attempts[0].text)
     numbers = {attempt.number for attempt in intent.acknowledged if attempt.number is not None}
-    for number in sorted(numbers):
+    removed = {said.number for said in intent.removed}
+    for number in sorted(numbers - removed):
         if all(said.number != number for said in intent.kept):
             there = index.kept.get(video, {}).get(number)
             detail = f"{what} was acknowledged, and " + ("is missing" if there is None else "another comment is there")
             where = index.where(by_shard[shard_of(video, index.ledger.shards)], number)
             yield Violation(Check.KEPT, video, detail, number, where)
-    if len(numbers) > 1:
+    if len(numbers - removed) > 1:
         given = ", ".join(map(str, sorted(numbers)))
         yield Violation(Check.KEY, video, f"{what} was acknowledged under several numbers: {given}", min(numbers))
     if len(intent.kept) > 1:
         check = Check.ONCE if fate is Fate.ACKNOWLEDGED else Check.UNKNOWN_ONCE
         yield Violation(check, video, f"{what} is there {len(intent.kept)} times", intent.kept[1].number)
-    if fate is Fate.REFUSED and intent.kept:
-        code = intent.attempts[0].code
-        yield Violation(Check.REFUSED, video, f"{what} was refused ({code})", intent.kept[0].number)
+    for said in [*intent.kept, *intent.removed][:1] if fate is Fate.REFUSED else ():
+        yield Violation(Check.REFUSED, video, f"{what} was refused ({intent.attempts[0].code})", said.number)
     yield from _check_first_body(intent)
 
 

@@ -16,13 +16,18 @@ DESCENDING: Final = "desc"
 
 
 class Said(NamedTuple):
-    """A comment as somebody was shown it: on a stream, or in a page."""
+    """A comment as somebody was shown it: on a stream, or in a page. A tombstone has neither user nor text."""
 
     video: str
     number: int
     user: str
     text: str
     posted_ms: int
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether it is what stands in a page for a comment that was removed."""
+        return not self.text
 
 
 HUNG_UP: Final = "hung up"  # the code of an attempt that its client broke off, as it liked
@@ -34,6 +39,15 @@ class Fate(Enum):
     ACKNOWLEDGED = "acknowledged"
     REFUSED = "refused"  # for good: it must never be stored
     UNKNOWN = "unknown"  # it may be stored, once
+
+
+def _fate(status: int, good: tuple[int, int]) -> Fate:
+    """Return what an answer says. Only a refusal that stands however often it is repeated is one."""
+    if status in good:
+        return Fate.ACKNOWLEDGED
+    if 400 <= status < 500 and status != 408:
+        return Fate.REFUSED
+    return Fate.UNKNOWN
 
 
 @dataclass(slots=True)
@@ -52,12 +66,36 @@ class Attempt:
 
     @property
     def fate(self) -> Fate:
-        """Return what the answer says. Only a refusal that stands however often it is repeated is one."""
-        if self.status in (201, 202):
-            return Fate.ACKNOWLEDGED
-        if 400 <= self.status < 500 and self.status != 408:
-            return Fate.REFUSED
-        return Fate.UNKNOWN
+        """Return what the answer says."""
+        return _fate(self.status, (201, 202))
+
+
+DELETE: Final = "delete"
+BAN: Final = "ban"  # with all that its user has said on the video before
+UNBAN: Final = "unban"
+
+
+@dataclass(slots=True)
+class Ruling:
+    """A request that removes a comment, shuts its `user` out, or lets the user in again.
+
+    `number` is that of the message that does it; `comment` is what a delete removes, and its author the `user`.
+    """
+
+    kind: str
+    video: str
+    user: str
+    comment: int | None
+    began_ns: int
+    ended_ns: int | None = None
+    status: int = 0
+    number: int | None = None
+    code: str | None = None
+
+    @property
+    def fate(self) -> Fate:
+        """Return what the answer says."""
+        return _fate(self.status, (200, 202))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +115,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The viewer was told something that has no comment: `sync`, `skipped`, `bye`. `position` is the event's id."""
+    """The viewer was told something that is no comment: `sync`, `delete`, `bye`. `position` is the event's id."""
 
     at_ns: int
     event: str
@@ -169,6 +207,7 @@ class Needs:
     reconnects: int = 1
     followed_to_the_end: int = 1
     begun_per_s: int = 0  # comments, in the median second
+    removals: int = 0  # deletes and bans that were acknowledged
     told_missing_share: float = 0.1  # of what viewers are owed; more than that, and being told excuses everything
 
 
@@ -183,6 +222,7 @@ class Ledger:
     needs: Needs = field(default_factory=Needs)
     said: list[Said] = field(default_factory=list)  # each once
     attempts: list[Attempt] = field(default_factory=list)
+    rulings: list[Ruling] = field(default_factory=list)
     lives: list[Life] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)

@@ -116,6 +116,18 @@ MUTANTS: Final = (
         ),
         _by(Check.KEPT, Check.NUMBERS),
     ),
+    Mutant(
+        "banned-and-heard",
+        "a writer takes comments of one who is shut out",
+        (
+            Patch(
+                "writer/house_rules.py",
+                "        if state.ban_of(speaker.user_id, role, int(time.time() * 1000)) is not None:\n",
+                '        if role == "nobody":\n',
+            ),
+        ),
+        _by(Check.BANNED),
+    ),
     # The archiver.
     Mutant(
         "announced-before-archived",
@@ -186,6 +198,31 @@ MUTANTS: Final = (
         "the archive keeps another time than JetStream's",
         (Patch("writer/archive.py", "[row.posted_ms for row in rows]", "[row.posted_ms + 1 for row in rows]"),),
         _by(Check.TIMES),
+    ),
+    Mutant(
+        "removal-not-archived",
+        "the archive keeps the text of a comment that is removed, and pages go by it alone",
+        (
+            Patch(
+                "writer/archive.py", "        if control.kind == DELETE:\n", '        if control.kind == "nothing":\n'
+            ),
+            Patch("writer/rows.py", "    if not removed:\n        return list(rows)\n", "    return list(rows)\n"),
+            Patch("history/moderation.py", "        if not state.hides_any:\n", "        if state is not None:\n"),
+        ),
+        _by(Check.REMOVED),
+    ),
+    Mutant(
+        "removal-of-its-neighbour",
+        "the archive removes the comment before the one that is to be removed as well",
+        (
+            Patch(
+                "writer/archive.sql",
+                "WHERE shard = $1 AND video_id = $2 AND comment_id = $3 AND kind = 'comment' AND deleted_by IS NULL",
+                "WHERE shard = $1 AND video_id = $2 AND comment_id BETWEEN $3 - 20 AND $3 AND kind = 'comment'"
+                " AND deleted_by IS NULL",
+            ),
+        ),
+        _by(Check.ASKED),
     ),
     # History.
     Mutant(
@@ -294,6 +331,24 @@ MUTANTS: Final = (
             Patch("edge/channel.py", '            viewer.send(sse.named_event("skipped", told, ring.floor))\n', ""),
         ),
         _by(Check.FOLLOWED),
+    ),
+    Mutant(
+        "removed-and-in-the-ring",
+        "the text of a removed comment stays in memory, for whoever comes back",
+        (Patch("edge/ring.py", '        self._frames[place] = self._shared[place] = b""\n', ""),),
+        _by(Check.HIDDEN),
+    ),
+    Mutant(
+        "removal-not-told",
+        "viewers are not told which comment was removed",
+        (
+            Patch(
+                "wire/control.py",
+                'return sse.named_event("delete", {"commentId": detail["commentId"]}, control.number)',
+                'return b""',
+            ),
+        ),
+        _by(Check.TOLD),
     ),
     Mutant(
         "swapped-in-a-flush",

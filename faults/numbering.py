@@ -18,17 +18,19 @@ def check_numbers(index: Index) -> Iterator[Violation]:
     """Yield numbers that were given to two comments of a shard, and comments that were told with two times."""
     shards = index.ledger.shards
     known: dict[tuple[int, int], Said] = {}
-    for said in index.ledger.said:
+    for said in sorted(index.ledger.said, key=lambda one: one.is_tombstone):  # stable: who tells words comes first
         first = known.setdefault((shard_of(said.video, shards), said.number), said)
         if first is said:
             continue
-        if (first.video, first.user, first.text) != (said.video, said.user, said.text):
+        is_one = said.is_tombstone and said.video == first.video
+        if not is_one and (first.video, first.user, first.text) != (said.video, said.user, said.text):
             detail = f"is {words(first.text)} on {first.video}, and {words(said.text)}"
             yield Violation(Check.NUMBERS, said.video, detail, said.number)
         elif first.posted_ms != said.posted_ms:
             detail = f"was posted at {first.posted_ms} ms, and at {said.posted_ms} ms"
             yield Violation(Check.TIMES, said.video, detail, said.number)
     yield from _check_acknowledged_numbers(index, known)
+    yield from _check_numbers_of_removals(index, known)
 
 
 def check_real_time(index: Index) -> Iterator[Violation]:
@@ -50,6 +52,16 @@ def check_real_time(index: Index) -> Iterator[Violation]:
                 earliest_end_ns, above = ended_ns, number
 
 
+def _check_numbers_of_removals(index: Index, known: dict[tuple[int, int], Said]) -> Iterator[Violation]:
+    for video, numbers in index.removals.items():
+        for number in sorted(numbers):
+            said = known.get((shard_of(video, index.ledger.shards), number))
+            if said is not None:
+                yield Violation(
+                    Check.NUMBERS, video, f"was acknowledged for a removal, and is {words(said.text)}", number
+                )
+
+
 def _check_acknowledged_numbers(index: Index, known: dict[tuple[int, int], Said]) -> Iterator[Violation]:
     given: dict[tuple[int, int], object] = {}
     for intent in index.intents:
@@ -58,6 +70,6 @@ def _check_acknowledged_numbers(index: Index, known: dict[tuple[int, int], Said]
             if given.setdefault((shard, number), intent) is not intent:
                 yield Violation(Check.NUMBERS, intent.video, "was acknowledged for two comments", number)
             said = known.get((shard, number))
-            if said is not None and index.intent_of(said) is not intent:
+            if said is not None and not said.is_tombstone and index.intent_of(said) is not intent:
                 detail = f"was acknowledged for {words(intent.attempts[0].text)}, and is {words(said.text)}"
                 yield Violation(Check.NUMBERS, intent.video, detail, number)

@@ -22,6 +22,7 @@ import orjson
 
 from faults.journal import ATTEMPTS, Journal
 from faults.ledger import HUNG_UP
+from faults.moderators import Moderators
 from faults.texts import body, refusal, text
 from faults.worker import obey, report
 
@@ -43,6 +44,8 @@ KEY_ELSEWHERE: Final = 0.02
 REPEATS: Final = 0.03
 LATER_BODY: Final = 0.01
 LOOKS: Final = 0.05
+TAKES_BACK: Final = 0.03
+SHUT_OUT: Final = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,16 @@ class Posters:
     """All users, and what they do."""
 
     def __init__(
-        self, *, url: str, folder: str, seed: int, rate: float, at_once: int, videos: list[str], tokens: dict[str, str]
+        self,
+        *,
+        url: str,
+        folder: str,
+        seed: int,
+        rate: float,
+        at_once: int,
+        videos: list[str],
+        tokens: dict[str, str],
+        moderator: str,
     ) -> None:
         self.newest: dict[str, int] = {}  # acknowledged, by video
         self._url = url
@@ -80,6 +92,9 @@ class Posters:
             timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        self._moderators = Moderators(
+            url=url, session=self._session, journal=self._journal, chance=self._chance, moderator=moderator
+        )
         self._counts: Counter[str] = Counter()
         self._ids = itertools.count()
         self._marks = itertools.count()
@@ -89,13 +104,14 @@ class Posters:
     async def stop(self) -> dict[str, Any]:
         """Begin nothing new, and return when all is done: what was counted, and the newest number of each video."""
         self._work[0].cancel()
+        self._moderators.end()
         if self._under_way:
             await asyncio.wait(self._under_way)
         self._work[1].cancel()
         await self._session.close()
         with self._journal:
             pass
-        return {"counts": dict(self._counts), "newest": self.newest}
+        return {"counts": dict(self._counts), "newest": self.newest, "removals": self._moderators.newest}
 
     # The pace.
 
@@ -141,7 +157,10 @@ class Posters:
             await self._be_refused(video, user, mark)
             return
         said = text(chance, mark)
-        if (turn := turn - REFUSED) < KEYLESS:
+        if (turn := turn - REFUSED) < SHUT_OUT:
+            await self._moderators.shut_out(video, user, lambda: self._post(video, user, mark, said))
+            return
+        if (turn := turn - SHUT_OUT) < KEYLESS:
             await self._post(video, user, None, said)
             return
         if (turn := turn - KEYLESS) < HANGS_UP:
@@ -172,6 +191,8 @@ class Posters:
             await self._post(video, user, mark, said)
         elif turn - REPEATS < LATER_BODY:
             await self._post(video, user, mark, f"{mark}-l a later body")
+        if chance.random() < TAKES_BACK:
+            await self._moderators.take_back(video, user, self._tokens[user], answer.number)
 
     async def _persist(self, video: str, user: str, key: str, said: str) -> Answer:
         """Post until it is known what came of it, or patience is over."""

@@ -50,7 +50,7 @@ def _verdict_lines(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
         f"{figures.faults} faults; {figures.begun_per_s} comments begun in the median second;"
         f" {figures.attempts} attempts: {figures.acknowledged} comments acknowledged,"
         f" {figures.refused} refused, {figures.unknown} unknown ({figures.unknown_kept} of them kept);"
-        f" {figures.kept} kept"
+        f" {figures.kept} kept, {figures.tombstones} of them removed by {figures.removals} deletes and bans"
     )
     yield (
         f"{figures.viewers} viewers, {figures.followed_to_the_end} to the end, {figures.reconnects} reconnects;"

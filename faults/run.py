@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -17,17 +16,14 @@ from faults.disk import Disk
 from faults.faults import Saboteur
 from faults.journal import FAULTS, Journal, write_run
 from faults.ledger import Fired, Ledger
+from faults.load import Load
 from faults.schedule import Fault, Targets
 from faults.trial import Trial
 from faults.under_test import GATEWAY, NATS, POSTGRES, Places, UnderTest
-from faults.worker import Report, Worker
 
-LET_IN_WITHIN_S: Final = 60.0
-CAUGHT_UP_WITHIN_S: Final = 60.0
 READ_WITHIN_S: Final = 900.0
 SETTLED_WITHIN_S: Final = 30.0
 DISK_BYTES: Final = 768 * 1024 * 1024
-TOKEN_TTL_S: Final = 24 * 3600.0
 CLUSTER: Final = "cluster"
 NOTES: Final = "up.log"
 
@@ -54,9 +50,9 @@ class Run:
         self._show = show
         self._chance = Random(trial.seed)
         self._ledger = Ledger(shards=0, seed=trial.seed, needs=trial.needs)
-        self._figures: dict[str, Any] = {}
         self._done = 0.0
         self._journal = Journal(folder / FAULTS)
+        self._load = Load(folder, self._ledger, self._journal, show.fault, self._counted)
 
     async def go(self) -> None:
         """Do it all. Raises `WorkerError`, and what `cluster` raises where the system does not come up."""
@@ -65,23 +61,19 @@ class Run:
                 await self._go(stack)
 
     async def _go(self, stack: contextlib.AsyncExitStack) -> None:
-        trial, show = self._trial, self._show
+        trial, show, load = self._trial, self._show, self._load
         show.step("starting the system")
         disks, clocks = self._disks(stack), self._clocks()
         cluster = UnderTest(self._folder / CLUSTER, self._places(disks, clocks))
         stack.callback(lambda: (self._folder / NOTES).write_text("\n".join(cluster.notes) + "\n", encoding="utf-8"))
         self._ledger.shards = cluster.settings.shards
-        links = await stack.enter_async_context(self._worker("links"))
+        links = await load.worker(stack, "links")
         await links.ask("open", links=cluster.links)
         stack.push_async_callback(cluster.stop)
         await cluster.start()
-        viewers = await stack.enter_async_context(self._worker("viewers"))
-        posters = await stack.enter_async_context(self._worker("posters"))
-        historian = await stack.enter_async_context(self._worker("historian"))
 
         show.step("viewers come in, posters begin")
-        videos = [f"faults-{trial.seed:x}-{number}" for number in range(trial.videos)]
-        await self._begin(cluster, viewers, posters, videos)
+        await load.begin(stack, cluster.url, cluster.tokens(), trial.amount, self._chance)
         targets = Targets(
             parts=sorted(cluster.pids()), links=sorted(cluster.links), clocks=sorted(clocks), disks=sorted(disks)
         )
@@ -90,53 +82,17 @@ class Run:
         await self._break(saboteur, trial.schedule(self._chance, targets))
 
         show.step("calm: everything has to come back by itself")
-        before = self._acknowledged
+        before = dict(load.acknowledged)
         await asyncio.sleep(trial.calm_s)
-        if self._acknowledged == before:
-            self._trouble(f"nothing was acknowledged in {trial.calm_s:.0f} s after the last fault")
-        posted = await posters.ask("stop")
-        self._ledger.ended_ns = time.monotonic_ns()
+        if load.acknowledged == before:
+            load.trouble(f"nothing was acknowledged in {trial.calm_s:.0f} s after the last fault")
+        await load.stop_posting()
         show.step("reading the whole history back, both ways")
-        token = cluster.tokens().issue("historian", TOKEN_TTL_S)
-        ask = {"url": cluster.url, "token": token}
-        behind = await historian.ask("catch_up", **ask, newest=posted["newest"], within_s=CAUGHT_UP_WITHIN_S)
-        for video, number in behind.items():
-            self._trouble(f"{video}: history did not come to {number} in {CAUGHT_UP_WITHIN_S:.0f} s")
-        newest = await historian.ask("read", **ask, folder=str(self._folder), videos=videos, within_s=READ_WITHIN_S)
+        await load.read_back(read_s=READ_WITHIN_S)
         show.step("waiting for the last viewers")
-        for viewer in await viewers.ask("settle", newest=newest, within_s=SETTLED_WITHIN_S):
-            self._trouble(f"viewer {viewer} did not come to the end in {SETTLED_WITHIN_S:.0f} s")
-        await viewers.ask("stop")
+        await load.settle(within_s=SETTLED_WITHIN_S)
         write_run(self._folder, self._ledger)
         show.step("ending the system")
-
-    async def _begin(self, cluster: UnderTest, viewers: Worker, posters: Worker, videos: list[str]) -> None:
-        trial, tokens = self._trial, cluster.tokens()
-        common = {"url": cluster.url, "folder": str(self._folder), "videos": videos}
-        count = trial.followers + trial.passers
-        let_in = await viewers.ask(
-            "start",
-            **common,
-            seed=self._chance.getrandbits(32),
-            followers=trial.followers,
-            passers=trial.passers,
-            stay_s=trial.stay_s,
-            longest_away_s=trial.longest_away_s,
-            tokens=[tokens.issue(f"viewer-{index}", TOKEN_TTL_S) for index in range(count)],
-            within_s=LET_IN_WITHIN_S,
-        )
-        if let_in < count:
-            self._trouble(f"only {let_in} of {count} viewers were let in at the beginning")
-        users = [f"user-{index}" for index in range(trial.users)]
-        self._ledger.began_ns = time.monotonic_ns()
-        await posters.ask(
-            "start",
-            **common,
-            seed=trial.seed,
-            rate=trial.rate,
-            at_once=trial.at_once,
-            tokens={user: tokens.issue(user, TOKEN_TTL_S) for user in users},
-        )
 
     async def _break(self, saboteur: Saboteur, schedule: Any) -> None:
         faults: list[Fault] = list(schedule)
@@ -158,7 +114,10 @@ class Run:
         while (left := moment - time.monotonic()) > 0:
             await asyncio.sleep(min(left, 0.5))
             self._done = min(1.0, (time.monotonic() - began) / max(last_s, 1))
-            self._show.figures(self._figures, self._done)
+            self._counted()
+
+    def _counted(self) -> None:
+        self._show.figures(self._load.figures, self._done)
 
     # What it runs on.
 
@@ -192,36 +151,9 @@ class Run:
             postgres_data=disks[POSTGRES].folder / "data" if POSTGRES in disks else None,
         )
 
-    @contextlib.asynccontextmanager
-    async def _worker(self, name: str) -> AsyncIterator[Worker]:
-        worker = Worker(name, self._heard)
-        await worker.start(f"faults.{name}")
-        try:
-            yield worker
-        finally:
-            await worker.stop()
-
-    # What is heard.
-
-    @property
-    def _acknowledged(self) -> int:
-        posted: dict[str, int] = self._figures.get("posted", {})
-        return posted.get("201", 0) + posted.get("202", 0)
-
-    def _heard(self, report: Report) -> None:
-        if "trouble" in report:
-            self._trouble(report["trouble"])
-        else:
-            self._figures.update(report)
-            self._show.figures(self._figures, self._done)
-
     def _fired(self, fired: Fired) -> None:
         self._journal.write({"fault": asdict(fired)})
         self._journal.flush()
-
-    def _trouble(self, trouble: str) -> None:
-        self._journal.write({"trouble": trouble})
-        self._show.fault(f"trouble: {trouble}")
 
 
 # What is always there to be broken, whatever the numbers of the other parts.

@@ -31,6 +31,11 @@ class Check(Enum):
     ORDER = "every viewer's order is history's order"
     SHOWN_ONCE = "no viewer is shown a comment twice"
     SHOWN_KEPT = "what a viewer is shown is in history, word for word"
+    REMOVED = "a removed comment is a tombstone in history"
+    ASKED = "nothing is removed that nobody asked to have removed"
+    HIDDEN = "a removed text is shown to nobody who comes after its removal"
+    TOLD = "a viewer that follows is told of every removal"
+    BANNED = "one who is shut out says nothing"
     FOLLOWED = "a viewer that follows misses nothing unless it was told"
     WELCOME = "no viewer is refused for its position"
     NOTICED = "a silent connection is noticed within 10 s"
@@ -67,6 +72,8 @@ class Figures:
     unknown: int = 0
     unknown_kept: int = 0
     kept: int = 0
+    removals: int = 0  # deletes and bans, acknowledged
+    tombstones: int = 0  # of those kept
     viewers: int = 0
     followed_to_the_end: int = 0
     reconnects: int = 0

@@ -35,7 +35,7 @@ REPORT_INTERVAL_S: Final = 0.5
 LOOK_INTERVAL_S: Final = 0.1
 KEPT_EVENTS: Final = 5_000  # of a video, so that the same event for many viewers is written down once
 
-_TOLD: Final = frozenset({"sync", "skipped", "bye", "poll", "expiring"})
+_TOLD: Final = frozenset({"sync", "skipped", "delete", "bye", "poll", "expiring"})
 
 
 class Watching:

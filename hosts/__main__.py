@@ -12,6 +12,7 @@ import click
 
 from faults.checker import check
 from faults.journal import read_ledger
+from faults.load import Amount
 from faults.report import print_verdict, write_report
 from faults.verdict import EXIT_VOID, Check, Verdict
 from hosts.client_names import know_service
@@ -19,7 +20,7 @@ from hosts.fleet import Fleet
 from hosts.host import HostError
 from hosts.images import MissingError
 from hosts.pauses import pauses
-from hosts.rehearsal import EVERY_FAULT, LATER, ROLLING_RESTART, Load, Rehearsal, Step
+from hosts.rehearsal import EVERY_FAULT, LATER, ROLLING_RESTART, Rehearsal, Step, amount
 
 # What compose.yaml is given: what fits a machine that has all hosts at once, and a load that comes from few users.
 VARIABLES: Final = {
@@ -58,7 +59,7 @@ def main(*, faults: bool, rolling: bool, rate: float, viewers: int, out: Path | 
         fleet = Fleet(folder / "fleet", VARIABLES, LATER)
         know_service([fleet.network.address(name) for name in fleet.named("gateway")], folder / "hosts")
         steps = [*(EVERY_FAULT if faults else ()), *(ROLLING_RESTART if rolling else ())]
-        asyncio.run(_run(fleet, folder, Load(rate, viewers), list(steps)))
+        asyncio.run(_run(fleet, folder, amount(rate, viewers), list(steps)))
     except (MissingError, HostError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(EXIT_VOID)
@@ -66,7 +67,7 @@ def main(*, faults: bool, rolling: bool, rate: float, viewers: int, out: Path | 
     sys.exit(verdict.exit_status)
 
 
-async def _run(fleet: Fleet, folder: Path, load: Load, steps: list[Step]) -> None:
+async def _run(fleet: Fleet, folder: Path, load: Amount, steps: list[Step]) -> None:
     try:
         await fleet.up()
         await Rehearsal(fleet, folder / "ledger", load, lambda text: click.echo(text, err=True)).go(steps)

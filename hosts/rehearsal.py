@@ -9,28 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from faults.journal import FAULTS, Journal, write_run
 from faults.ledger import Fired, Ledger, Needs
-from faults.worker import Report, Worker
+from faults.load import Amount, Load
 from hosts.client_names import SERVICE_NAME
 from hosts.fleet import Fleet
 from hosts.town import copies, leader_of_shard, leaders
 from runtime.settings import Settings
 from runtime.tokens import Tokens
 
-TOKEN_TTL_S: Final = 3600.0
-LET_IN_WITHIN_S: Final = 60.0
-CAUGHT_UP_WITHIN_S: Final = 60.0
+VIDEOS: Final = 12
+USERS: Final = 200
 READ_WITHIN_S: Final = 200.0
 SETTLED_WITHIN_S: Final = 60.0
 STAY_S: Final = 60.0
-LONGEST_AWAY_S: Final = 30.0
 CALM_S: Final = 5.0
 BETWEEN_S: Final = 3.0
 PAUSED_S: Final = 8.0  # longer than an election takes to begin
@@ -50,49 +48,44 @@ LATER: Final = {JOINING: "nats-3"}
 Step = Callable[["Rehearsal"], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How much is going on."""
-
-    rate: float
-    viewers: int
-    videos: int = 12
-    users: int = 200
-    at_once: int = 256
+def amount(rate: float, viewers: int) -> Amount:
+    """Return a load of so many comments a second and so many viewers."""
+    followers = viewers * 3 // 4
+    return Amount(rate, followers, viewers - followers, VIDEOS, USERS, stay_s=STAY_S)
 
 
 class Rehearsal:
     """A load on a fleet, and what is done to it meanwhile. Its ledger is left in `folder`."""
 
-    def __init__(self, fleet: Fleet, folder: Path, load: Load, say: Callable[[str], None], seed: int = 1) -> None:
+    def __init__(self, fleet: Fleet, folder: Path, load: Amount, say: Callable[[str], None], seed: int = 1) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.fleet = fleet
-        self.figures: dict[str, Any] = {}
         self.elections_s: dict[str, float] = {}  # how long a fault kept a shard from taking comments
         self._folder = folder
-        self._load = load
+        self._amount = load
         self._say = say
-        self._seed = seed
-        needs = Needs(faults=1, acknowledged=int(10 * load.rate), reconnects=1, followed_to_the_end=load.viewers // 4)
+        acknowledged, followed = int(10 * load.rate), load.followers // 3
+        needs = Needs(faults=1, acknowledged=acknowledged, reconnects=1, followed_to_the_end=followed, removals=1)
         shards = int(fleet.hosts["writer-1"].service.environment["LIVECOMMENTS_SHARDS"])
         self._ledger = Ledger(shards=shards, seed=seed, needs=needs)
         self._journal = Journal(folder / FAULTS)
+        self._load = Load(folder, self._ledger, self._journal, say)
 
     async def go(self, steps: list[Step]) -> None:
         """Do the steps under load, and write down what came of it. Raises `WorkerError`, `HostError`."""
         with self._journal:
             async with contextlib.AsyncExitStack() as stack:
-                viewers = await stack.enter_async_context(self._worker("viewers"))
-                posters = await stack.enter_async_context(self._worker("posters"))
-                historian = await stack.enter_async_context(self._worker("historian"))
-                videos = [f"town-{self._seed:x}-{number}" for number in range(self._load.videos)]
-                await self._begin(viewers, posters, videos)
+                url = f"http://{SERVICE_NAME}:8080"
+                await self._load.begin(stack, url, self._tokens(), self._amount, Random(self._ledger.seed))
                 for step in steps:
                     await asyncio.sleep(BETWEEN_S)
                     await step(self)
                 await self.fleet.ready()
                 await asyncio.sleep(CALM_S)
-                await self._end(viewers, posters, historian, videos)
+                self._say("reading the whole history back")
+                await self._load.stop_posting()
+                await self._load.read_back(read_s=READ_WITHIN_S)
+                await self._load.settle(within_s=SETTLED_WITHIN_S)
         write_run(self._folder, self._ledger)
 
     @contextlib.asynccontextmanager
@@ -105,75 +98,16 @@ class Rehearsal:
         self._journal.flush()
 
     @property
-    def acknowledged(self) -> dict[str, int]:
+    def acknowledged(self) -> Mapping[str, int]:
         """Return how many comments were answered with 201 and with 202."""
-        posted: dict[str, int] = self.figures.get("posted", {})
-        return {status: posted.get(status, 0) for status in ("201", "202")}
+        return dict(self._load.acknowledged)
 
-    async def _begin(self, viewers: Worker, posters: Worker, videos: list[str]) -> None:
-        load, tokens = self._load, self._tokens()
-        common = {"url": f"http://{SERVICE_NAME}:8080", "folder": str(self._folder), "videos": videos}
-        followers = load.viewers * 3 // 4
-        chance = Random(self._seed)
-        let_in = await viewers.ask(
-            "start",
-            **common,
-            seed=chance.getrandbits(32),
-            followers=followers,
-            passers=load.viewers - followers,
-            stay_s=STAY_S,
-            longest_away_s=LONGEST_AWAY_S,
-            tokens=[tokens.issue(f"viewer-{index}", TOKEN_TTL_S) for index in range(load.viewers)],
-            within_s=LET_IN_WITHIN_S,
-        )
-        if let_in < load.viewers:
-            self._trouble(f"only {let_in} of {load.viewers} viewers were let in at the beginning")
-        users = [f"user-{index}" for index in range(load.users)]
-        self._ledger.began_ns = time.monotonic_ns()
-        await posters.ask(
-            "start",
-            **common,
-            seed=self._seed,
-            rate=load.rate,
-            at_once=load.at_once,
-            tokens={user: tokens.issue(user, TOKEN_TTL_S) for user in users},
-        )
-
-    async def _end(self, viewers: Worker, posters: Worker, historian: Worker, videos: list[str]) -> None:
-        self._say("reading the whole history back")
-        posted = await posters.ask("stop")
-        self._ledger.ended_ns = time.monotonic_ns()
-        token = self._tokens().issue("historian", TOKEN_TTL_S)
-        ask = {"url": f"http://{SERVICE_NAME}:8080", "token": token}
-        behind = await historian.ask("catch_up", **ask, newest=posted["newest"], within_s=CAUGHT_UP_WITHIN_S)
-        for video, number in behind.items():
-            self._trouble(f"{video}: history did not come to {number} in {CAUGHT_UP_WITHIN_S:.0f} s")
-        newest = await historian.ask("read", **ask, folder=str(self._folder), videos=videos, within_s=READ_WITHIN_S)
-        for viewer in await viewers.ask("settle", newest=newest, within_s=SETTLED_WITHIN_S):
-            self._trouble(f"viewer {viewer} did not come to the end in {SETTLED_WITHIN_S:.0f} s")
-        await viewers.ask("stop")
+    def trouble(self, trouble: str) -> None:
+        """Write down what is not as it should be."""
+        self._load.trouble(trouble)
 
     def _tokens(self) -> Tokens:
         return Tokens(Settings(token_secret_file=self.fleet.folder / "volumes" / "secrets-writer" / "token"))
-
-    @contextlib.asynccontextmanager
-    async def _worker(self, name: str) -> AsyncIterator[Worker]:
-        worker = Worker(name, self._heard)
-        await worker.start(f"faults.{name}")
-        try:
-            yield worker
-        finally:
-            await worker.stop()
-
-    def _heard(self, report: Report) -> None:
-        if "trouble" in report:
-            self._trouble(report["trouble"])
-        else:
-            self.figures.update(report)
-
-    def _trouble(self, trouble: str) -> None:
-        self._journal.write({"trouble": trouble})
-        self._say(f"trouble: {trouble}")
 
 
 # What can be done.
@@ -235,7 +169,7 @@ async def lose_primary(one: Rehearsal) -> None:
         after = one.acknowledged
         one.fleet.network.mend("postgres")
     if after["202"] - before["202"] < after["201"] - before["201"]:
-        one._trouble(f"while the primary was lost posts were not answered with 202: {before} {after}")  # noqa: SLF001
+        one.trouble(f"while the primary was lost posts were not answered with 202: {before} {after}")
     await one.fleet.ready()
 
 
@@ -282,7 +216,7 @@ async def add_nats_server(one: Rehearsal) -> None:
         await one.fleet.run_again("streams")
     held = await copies(one.fleet)
     if max(held.values()) - min(held.get(name, 0) for name in one.fleet.named("nats")) > 1:
-        one._trouble(f"streams are not spread: {held}")  # noqa: SLF001
+        one.trouble(f"streams are not spread: {held}")
 
 
 EVERY_FAULT: Final[tuple[Step, ...]] = (

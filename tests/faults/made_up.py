@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from faults.checker import check
 from faults.ledger import (
     ASCENDING,
+    BAN,
+    DELETE,
     DESCENDING,
+    UNBAN,
     Attempt,
     Closed,
     Connect,
@@ -14,9 +18,11 @@ from faults.ledger import (
     Opened,
     Page,
     Reading,
+    Ruling,
     Said,
     Told,
 )
+from faults.verdict import Check
 
 VIDEO = "video"
 MS = 1_000_000
@@ -29,6 +35,8 @@ class MadeUp:
         self.ledger = Ledger(shards=1)
         self.now_ns = 0
         self.stored: list[Said] = []
+        self.newest = 100  # number
+        self.removed: set[int] = set()
 
     def tick(self) -> int:
         self.now_ns += MS
@@ -42,7 +50,8 @@ class MadeUp:
         return made
 
     def store(self, text: str) -> Said:
-        said = Said(VIDEO, 101 + len(self.stored), "ada", text, 1_000 + len(self.stored))
+        self.newest += 1
+        said = Said(VIDEO, self.newest, "ada", text, 1_000 + len(self.stored))
         self.stored.append(said)
         return said
 
@@ -51,6 +60,31 @@ class MadeUp:
         said = self.store(text)
         self.attempt(text, status, said.number)
         return said
+
+    def rule(self, kind: str, status: int, comment: int | None = None, user: str = "ada") -> Ruling:
+        """A request that removes something or somebody. Done: it has a number of its own."""
+        self.newest += status == 200
+        made = Ruling(kind, VIDEO, user, comment, self.tick(), self.tick(), status)
+        made.number = self.newest if status == 200 else None
+        self.ledger.rulings.append(made)
+        return made
+
+    def remove(self, said: Said, status: int = 200) -> Ruling:
+        """A comment is removed; without an answer it may be."""
+        self.removed.add(said.number)
+        return self.rule(DELETE, status, said.number)
+
+    def shut_out(self, user: str = "ada", status: int = 200) -> Ruling:
+        """A user is shut out, and all that it has said is removed."""
+        self.removed |= {said.number for said in self.stored if said.user == user}
+        return self.rule(BAN, status, user=user)
+
+    def let_in(self, user: str = "ada", status: int = 200) -> Ruling:
+        return self.rule(UNBAN, status, user=user)
+
+    def tell(self, life: Life, ruling: Ruling) -> None:
+        """A viewer is told of a removal."""
+        life.step(Told(self.tick(), "delete", ruling.number, {}))
 
     def viewer(self, position: int | None = 0, name: str = "vera") -> Life:
         """A viewer that has connected, was let in, and had everything before it."""
@@ -64,7 +98,7 @@ class MadeUp:
         life.step(Opened(self.tick()))
         if position is not None and complete:
             for said in self.stored:
-                if said.number > position:
+                if said.number > position and said.number not in self.removed:
                     self.show(life, said)
         newest = self.stored[-1].number if self.stored and position is None else None
         data = {"resumed": True, "complete": complete, **told}
@@ -88,9 +122,21 @@ class MadeUp:
 
     def read(self, *said: Said, sort: str = "both") -> Ledger:
         """History is read at the end: `said`, oldest first, or all that was stored."""
-        places = tuple(self.ledger.place(one) for one in said or self.stored)
+        places = tuple(self.ledger.place(one) for one in said or map(self.left, self.stored))
         if sort in ("both", ASCENDING):
             self.ledger.readings.append(Reading(VIDEO, ASCENDING, places))
         if sort in ("both", DESCENDING):
             self.ledger.readings.append(Reading(VIDEO, DESCENDING, places[::-1]))
         return self.ledger
+
+    def left(self, said: Said) -> Said:
+        """Return what is left of a comment: a tombstone, where it was removed."""
+        return tombstone(said) if said.number in self.removed else said
+
+
+def tombstone(said: Said) -> Said:
+    return said._replace(user="", text="")
+
+
+def found(ledger: Ledger) -> set[Check]:
+    return {violation.check for violation in check(ledger).violations}

@@ -9,10 +9,14 @@ from array import array
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import NamedTuple
 
 from faults.ledger import (
     ASCENDING,
+    BAN,
+    DELETE,
     DESCENDING,
+    UNBAN,
     Attempt,
     Closed,
     Connect,
@@ -23,6 +27,7 @@ from faults.ledger import (
     Opened,
     Page,
     Reading,
+    Ruling,
     Said,
     Told,
 )
@@ -34,6 +39,12 @@ VIDEOS = ("video-a", "video-b", "video-c")
 FIRST_NUMBER = 1_000_000
 
 
+class Gone(NamedTuple):
+    """The message `number` removes comments."""
+
+    number: int
+
+
 class Simulation:
     """One thing happens after the other; each takes a nanosecond."""
 
@@ -41,6 +52,8 @@ class Simulation:
         self.chance = chance
         self.ledger = Ledger(SHARDS)
         self.stored: dict[str, list[Said]] = {video: [] for video in VIDEOS}
+        self.stream: dict[str, list[Said | Gone]] = {video: [] for video in VIDEOS}
+        self.removed: set[tuple[str, int]] = set()
         self.archived: dict[str, int] = dict.fromkeys(VIDEOS, 0)  # how many of a video's comments are in Postgres
         self.pending: list[Attempt] = []
         self.watching: dict[str, Life] = {}  # connected
@@ -50,7 +63,7 @@ class Simulation:
 
     def run(self, steps: int) -> Ledger:
         things = [self.send] * 4 + [self.end] * 4 + [self.arrive, self.leave, self.come_back, self.show, self.show]
-        things += [self.archive, self.page]
+        things += [self.archive, self.page, self.remove]
         for _ in range(steps):
             self.chance.choice(things)()
         self.finish()
@@ -102,11 +115,43 @@ class Simulation:
         return next((said for said in self.stored[attempt.video] if said.text in texts), None)
 
     def store(self, attempt: Attempt) -> Said:
-        shard = shard_of(attempt.video, SHARDS)
-        self.next_number[shard] += self.chance.choice((1, 1, 1, 5))
-        said = Said(attempt.video, self.next_number[shard], attempt.user, attempt.text, self.tick())
+        said = Said(attempt.video, self.number(attempt.video), attempt.user, attempt.text, self.tick())
         self.stored[attempt.video].append(said)
+        self.stream[attempt.video].append(said)
         return said
+
+    def number(self, video: str) -> int:
+        shard = shard_of(video, SHARDS)
+        self.next_number[shard] += self.chance.choice((1, 1, 1, 5))
+        return self.next_number[shard]
+
+    # Moderating. Whoever is shut out is let in again at once.
+
+    def remove(self) -> None:
+        found = [one for one in self.ledger.attempts if one.fate is Fate.ACKNOWLEDGED]
+        if not found:
+            return
+        about = self.chance.choice(found)
+        kind = self.chance.choice((DELETE, DELETE, DELETE, BAN))
+        ruling = Ruling(kind, about.video, about.user, about.number if kind == DELETE else None, self.tick())
+        self.ledger.rulings.append(ruling)
+        done = self.chance.random() < 0.9
+        if done:
+            gone = Gone(self.number(about.video))
+            self.stream[about.video].append(gone)
+            comments = [one for one in self.stored[about.video] if one.user == about.user]
+            numbers = [ruling.comment] if kind == DELETE else [one.number for one in comments]
+            self.removed |= {(about.video, number) for number in numbers}
+        if done and self.chance.random() < 0.9:
+            ruling.ended_ns, ruling.status, ruling.number = self.tick(), 200, gone.number
+        elif self.chance.random() < 0.5:
+            ruling.ended_ns, ruling.status = self.tick(), 503
+        if kind == BAN:
+            self.ledger.rulings.append(Ruling(UNBAN, about.video, about.user, None, self.tick(), self.tick(), 200))
+
+    def left(self, said: Said) -> Said:
+        """Return what is left of a comment."""
+        return said._replace(user="", text="") if (said.video, said.number) in self.removed else said
 
     # History.
 
@@ -122,7 +167,7 @@ class Simulation:
         cursor = FIRST_NUMBER + self.chance.randrange(200)
         there = [said for said in self.stored[video][: self.archived[video]] if said.number < cursor][::-1]
         limit = self.chance.randint(1, 5)
-        places = tuple(self.ledger.place(said) for said in there[:limit])
+        places = tuple(self.ledger.place(self.left(said)) for said in there[:limit])
         self.ledger.pages.append(Page(video, self.tick(), cursor, places, whole=len(there) <= limit))
 
     # Viewers. What a life has reached stands in `reached`: everything up to there was shown to it, or told missing.
@@ -162,7 +207,7 @@ class Simulation:
         rest = missing[len(replayed) :]
         if position is not None:
             self.show_to(life, replayed)
-        newest = self.stored[life.video][-1].number if self.stored[life.video] else None
+        newest = self.stream[life.video][-1].number if self.stream[life.video] else None
         data = {"resumed": position is not None, "complete": True}
         told = newest if position is None or self.chance.random() < 0.3 else None
         if rest and position is not None:
@@ -171,8 +216,8 @@ class Simulation:
         life.step(Told(self.tick(), "sync", told, data))
         self.watching[life.viewer] = life
 
-    def unseen(self, life: Life, position: int | None) -> list[Said]:
-        return [said for said in self.stored[life.video] if said.number > (position or 0)]
+    def unseen(self, life: Life, position: int | None) -> list[Said | Gone]:
+        return [one for one in self.stream[life.video] if one.number > (position or 0)]
 
     def show(self) -> None:
         if not self.watching:
@@ -186,9 +231,12 @@ class Simulation:
             waiting = waiting[count:]
         self.show_to(life, waiting[: self.chance.randint(0, len(waiting))])
 
-    def show_to(self, life: Life, shown: list[Said]) -> None:
-        for said in shown:
-            life.show(self.ledger.place(said), self.tick())
+    def show_to(self, life: Life, shown: list[Said | Gone]) -> None:
+        for one in shown:
+            if isinstance(one, Gone):
+                life.step(Told(self.tick(), "delete", one.number, {}))
+            elif self.left(one) is one:
+                life.show(self.ledger.place(one), self.tick())
 
     # The end.
 
@@ -200,7 +248,7 @@ class Simulation:
             self.show_to(life, self.unseen(life, self.position(life)))
             life.to_the_end = True
         for video, stored in self.stored.items():
-            places = tuple(self.ledger.place(said) for said in stored)
+            places = tuple(self.ledger.place(self.left(said)) for said in stored)
             self.ledger.readings += [Reading(video, ASCENDING, places), Reading(video, DESCENDING, places[::-1])]
         self.ledger.faults.append(Fired("kill", "edge", 0, 0))
 
@@ -209,7 +257,13 @@ class Simulation:
 
 
 def acknowledged(ledger: Ledger) -> list[Attempt]:
-    return [attempt for attempt in ledger.attempts if attempt.fate is Fate.ACKNOWLEDGED]
+    """Return the attempts that were acknowledged, and whose comments are there still."""
+    gone = removed(ledger)
+    return [one for one in ledger.attempts if one.fate is Fate.ACKNOWLEDGED and (one.video, one.number) not in gone]
+
+
+def removed(ledger: Ledger) -> set[tuple[str, int]]:
+    return {(said.video, said.number) for said in ledger.said if said.is_tombstone}
 
 
 def reread(ledger: Ledger, change: Callable[[tuple[int, ...]], tuple[int, ...]], *sorts: str) -> None:
@@ -260,6 +314,7 @@ def invent(ledger: Ledger, chance: Random) -> bool:
 
 def store_again(ledger: Ledger, chance: Random) -> bool:
     kept = [ledger.said[place] for reading in ledger.readings for place in reading.said]
+    kept = [said for said in kept if not said.is_tombstone]
     if not kept:
         return False
     said = chance.choice(kept)
@@ -341,11 +396,16 @@ def show_again(ledger: Ledger, chance: Random) -> bool:
 
 def hide(ledger: Ledger, chance: Random) -> bool:
     """A viewer that followed to the end misses a comment; where it began is left alone."""
-    lives = [life for life in ledger.lives if life.shown and life.to_the_end]
-    if not lives:
+    gone = removed(ledger)
+    owed = [
+        (life, place)
+        for life in ledger.lives
+        for place, one in enumerate(life.shown)
+        if life.to_the_end and (life.video, ledger.said[one].number) not in gone
+    ]
+    if not owed:
         return False
-    life = chance.choice(lives)
-    place = chance.randrange(len(life.shown))
+    life, place = chance.choice(owed)
     del life.shown[place], life.shown_ns[place]
     life.steps = [(at - (at > place), step) for at, step in life.steps]
     return True
@@ -357,7 +417,7 @@ def say_nothing_of_what_is_missing(ledger: Ledger, chance: Random) -> bool:
         (life, place)
         for life in ledger.lives
         for place, (_, step) in enumerate(life.steps)
-        if isinstance(step, Told) and "from" in step.data
+        if isinstance(step, Told) and "from" in step.data and owes(ledger, life.video, step.data)
     ]
     if not told:
         return False
@@ -365,6 +425,13 @@ def say_nothing_of_what_is_missing(ledger: Ledger, chance: Random) -> bool:
     at, step = life.steps[place]
     life.steps[place] = (at, replace(step, event="sync", data={"resumed": True, "complete": True}))
     return True
+
+
+def owes(ledger: Ledger, video: str, data: dict[str, str]) -> bool:
+    """Whether something that was not removed lies in a range that a viewer was told is missing."""
+    gone = removed(ledger)
+    numbers = {one.number for one in ledger.said if one.video == video and (video, one.number) not in gone}
+    return any(int(data["from"]) <= number <= int(data["to"]) for number in numbers)
 
 
 def show_other_words(ledger: Ledger, chance: Random) -> bool:
@@ -442,6 +509,67 @@ def unsay_page(ledger: Ledger, chance: Random) -> bool:
     return True
 
 
+def bring_back(ledger: Ledger, chance: Random) -> bool:
+    """Pages show the text of a comment whose removal was answered."""
+    answered = {(one.video, one.comment) for one in ledger.rulings if one.status == 200}
+    places = [
+        place for place, said in enumerate(ledger.said) if said.is_tombstone and (said.video, said.number) in answered
+    ]
+    if not places:
+        return False
+    place = chance.choice(places)
+    number = ledger.said[place].number
+    attempt = next(one for one in ledger.attempts if (one.video, one.number) == (ledger.said[place].video, number))
+    change_said(ledger, place, user=attempt.user, text=attempt.text)
+    return True
+
+
+def remove_unasked(ledger: Ledger, chance: Random) -> bool:
+    banned = {(one.video, one.user) for one in ledger.rulings if one.kind == BAN}
+    asked = {(one.video, one.comment) for one in ledger.rulings}
+    found = [
+        one
+        for one in acknowledged(ledger)
+        if (one.video, one.user) not in banned and (one.video, one.number) not in asked
+    ]
+    if not found:
+        return False
+    place = place_of(ledger, chance.choice(found))
+    grave = ledger.place(ledger.said[place]._replace(user="", text=""))
+    reread(ledger, lambda said: tuple(grave if one == place else one for one in said))
+    return True
+
+
+def show_removed(ledger: Ledger, chance: Random) -> bool:
+    """One who comes long after a comment was removed is shown it."""
+    answered = [one for one in ledger.rulings if one.kind == DELETE and one.status == 200]
+    if not answered:
+        return False
+    ruling = chance.choice(answered)
+    attempt = next(one for one in ledger.attempts if (one.video, one.number) == (ruling.video, ruling.comment))
+    life = Life("late", ruling.video)
+    life.step(Connect(ruling.ended_ns + 10**10, ruling.comment - 1))
+    life.show(ledger.place(Said(ruling.video, ruling.comment, attempt.user, attempt.text, 0)), ruling.ended_ns + 10**10)
+    ledger.lives.append(life)
+    return True
+
+
+def tell_no_removal(ledger: Ledger, chance: Random) -> bool:
+    answered = {(one.video, one.number) for one in ledger.rulings if one.status == 200}
+    told = [
+        (life, place)
+        for life in ledger.lives
+        for place, (_, step) in enumerate(life.steps)
+        if life.to_the_end and isinstance(step, Told) and step.event == "delete"
+        if (life.video, step.position) in answered and any(isinstance(one, Opened) for _, one in life.steps[:place])
+    ]
+    if not told:
+        return False
+    life, place = chance.choice(told)
+    del life.steps[place]
+    return True
+
+
 DEFECTS: dict[Callable[[Ledger, Random], bool], set[Check]] = {
     lose: {Check.KEPT},
     invent: {Check.ATTEMPTED},
@@ -461,4 +589,8 @@ DEFECTS: dict[Callable[[Ledger, Random], bool], set[Check]] = {
     turn_time_around: {Check.REAL_TIME},
     show_stale_page: {Check.READABLE},
     unsay_page: {Check.STABLE},
+    bring_back: {Check.REMOVED},
+    remove_unasked: {Check.ASKED},
+    show_removed: {Check.HIDDEN},
+    tell_no_removal: {Check.TOLD},
 }

@@ -8,16 +8,12 @@ from faults.checker import check
 from faults.index import AmbiguousError
 from faults.ledger import Fired, Ledger, Needs, Said, Told
 from faults.verdict import Check, Where
-from tests.faults.made_up import MS, VIDEO, MadeUp
+from tests.faults.made_up import MS, VIDEO, MadeUp, found
 
 
 @pytest.fixture
 def run() -> MadeUp:
     return MadeUp()
-
-
-def found(ledger: Ledger) -> set[Check]:
-    return {violation.check for violation in check(ledger).violations}
 
 
 # A run in which everything went well, or went wrong as it may.

@@ -33,6 +33,12 @@ def write(folder: Path, ledger: Ledger) -> None:
             if attempt.ended_ns is not None:
                 ended = {"status": attempt.status, "number": attempt.number, "code": attempt.code}
                 journal.write({"answer": number, "t": attempt.ended_ns, **ended})
+        for number, ruling in enumerate(ledger.rulings):
+            about = {"kind": ruling.kind, "video": ruling.video, "user": ruling.user, "comment": ruling.comment}
+            journal.write({"ruling": number, "t": ruling.began_ns, **about})
+            if ruling.ended_ns is not None:
+                ended = {"status": ruling.status, "number": ruling.number, "code": ruling.code}
+                journal.write({"ruled": number, "t": ruling.ended_ns, **ended})
         for page in ledger.pages:
             said = [said_line(ledger.said[place]) for place in page.said]
             line = {"t": page.began_ns, "cursor": page.cursor, "said": said, "whole": page.whole}
@@ -85,6 +91,7 @@ def test_a_ledger_that_was_read_again_gets_the_same_verdict(tmp_path, defect):
     write(tmp_path, ledger)
     again = read_ledger(tmp_path)
     assert again.attempts == ledger.attempts
+    assert again.rulings == ledger.rulings
     assert again.untried == ledger.untried
     assert set(again.said) >= {ledger.said[place] for life in ledger.lives for place in life.shown}
     assert check(again) == check(ledger)
