@@ -29,6 +29,7 @@ GIVE_BACK_S: Final = 0.3  # for a statement that took too long to be cancelled
 MAX_READS: Final = 200  # at once; more are refused, they would wait too long anyway
 
 _QUERIES: Final = load_queries("history", "archive.sql")
+_QUERIES.update({f"page_{order.lower()}": _QUERIES["page"].replace("{order}", order) for order in ("ASC", "DESC")})
 _SESSION: Final = {
     "default_transaction_read_only": "on",
     "statement_timeout": "3s",  # for what this process could not cancel any more

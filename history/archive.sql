@@ -9,9 +9,10 @@ SELECT shards FROM cluster
 -- How far each shard is archived, as it can be read here.
 SELECT shard, through FROM archive_position
 
--- page_desc --
--- The newest comments of a video above $3 and below $4, newest first. The text of a removed one stays here:
--- that of a single comment, and those of a user whose comments are being removed at this moment.
+-- page --
+-- The first comments of a video above $3 and below $4, rising or falling: `archive.py` says which of the two it asks for.
+-- The text of a removed one stays here: that of a single comment, and those of a user whose comments are being removed
+-- at this moment.
 SELECT comment_id, posted_ms, removed_by IS NOT NULL AS deleted,
        CASE WHEN removed_by IS NULL THEN user_id END AS user_id,
        CASE WHEN removed_by IS NULL THEN message END AS message,
@@ -25,26 +26,7 @@ FROM (
     )) AS removed_by
     FROM comments
     WHERE shard = $1 AND video_id = $2 AND comment_id > $3 AND comment_id < $4 AND kind = 'comment'
-    ORDER BY comment_id DESC
-    LIMIT $5
-) AS found
-
--- page_asc --
--- The oldest comments of a video above $3 and below $4, oldest first. As above.
-SELECT comment_id, posted_ms, removed_by IS NOT NULL AS deleted,
-       CASE WHEN removed_by IS NULL THEN user_id END AS user_id,
-       CASE WHEN removed_by IS NULL THEN message END AS message,
-       CASE WHEN removed_by IS NULL THEN name END AS name,
-       CASE WHEN removed_by IS NULL THEN role END AS role
-FROM (
-    SELECT comment_id, posted_ms, user_id, message, name, role, coalesce(deleted_by, (
-        SELECT upto FROM removals
-        WHERE removals.shard = $1 AND removals.video_id = $2 AND removals.user_id = comments.user_id
-              AND upto > comment_id
-    )) AS removed_by
-    FROM comments
-    WHERE shard = $1 AND video_id = $2 AND comment_id > $3 AND comment_id < $4 AND kind = 'comment'
-    ORDER BY comment_id ASC
+    ORDER BY comment_id {order}
     LIMIT $5
 ) AS found
 
