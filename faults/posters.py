@@ -191,7 +191,7 @@ class Posters:
             await self._post(video, user, mark, said)
         elif turn - REPEATS < LATER_BODY:
             await self._post(video, user, mark, f"{mark}-l a later body")
-        if chance.random() < TAKES_BACK:
+        if answer.number is not None and chance.random() < TAKES_BACK:
             await self._moderators.take_back(video, user, self._tokens[user], answer.number)
 
     async def _persist(self, video: str, user: str, key: str, said: str) -> Answer:

@@ -87,7 +87,13 @@ class Server:
     def pause(self) -> None:
         """Let the server go silent: its connections stay open and nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
-        self._signal(self._children(), signal.SIGSTOP)
+        children = self._children()
+        self._signal(children, signal.SIGSTOP)
+        # A thread that runs on the other core at that moment goes on for a little while.
+        give_up = time.monotonic() + STOP_TIMEOUT_S
+        while not all(_stands_still(process) for process in (self.pid, *children)):
+            assert time.monotonic() < give_up, "a process that was stopped goes on"
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Let a silent server go on."""
@@ -138,8 +144,12 @@ class NatsServer(Server):
         config.write_text(
             f'listen: "127.0.0.1:{self.port}"\n'
             f'jetstream {{ store_dir: "{self.folder / "jetstream"}", sync_interval: always, max_file_store: 8GB }}\n'
+            f"{self._further()}"
         )
         return [*_with_parent(), str(_BIN / "nats-server"), "-c", str(config)]
+
+    def _further(self) -> str:
+        return ""
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as client:
@@ -153,6 +163,25 @@ class NatsServer(Server):
                 said += piece
             return True
         return False
+
+
+class NatsPeer(NatsServer):
+    """One of several nats-servers that keep replicas of their streams. All of them must be made before one starts."""
+
+    def __init__(self, folder: Path, peers: list[NatsPeer]) -> None:
+        """`peers` are all of them; this one is added."""
+        folder.mkdir()
+        super().__init__(folder)
+        self.route_port = free_port()
+        self._peers = peers
+        peers.append(self)
+
+    def _further(self) -> str:
+        routes = ", ".join(f'"nats://127.0.0.1:{peer.route_port}"' for peer in self._peers)
+        return (
+            f'server_name: "{self.folder.name}"\n'
+            f'cluster {{ name: "test", listen: "127.0.0.1:{self.route_port}", routes: [{routes}] }}\n'
+        )
 
 
 class PostgresServer(Server):
@@ -277,6 +306,17 @@ def free_port() -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def _stands_still(process: int) -> bool:
+    """Whether no thread of a process runs, or it is gone."""
+    try:
+        states = [
+            file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{process}/task").glob("*/stat")
+        ]
+    except OSError:
+        return True
+    return all(state in "TtZX" for state in states)
 
 
 def _runs(process: int) -> bool:

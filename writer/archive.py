@@ -19,6 +19,7 @@ from writer.rows import Row
 
 LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
 LOCK_TIMEOUT_S: Final = 5
+IDLE_S: Final = 20  # after so long without a word from an archiver, which hangs then, its shards go to another one
 STATEMENT_S: Final = 6  # with the second between looks and two to close it, a silent Postgres is noticed within 10 s
 STORE_ATTEMPTS: Final = 2  # of a batch: the second with all its blocks made anew
 REMOVAL_STEP: Final = 5_000  # messages that are looked through at once for those of one user
@@ -67,7 +68,7 @@ class Archive:
         """Return a new session. Raises `SettingsError` when the cluster was born with another number of shards."""
         session = await postgres.connect(settings, "archiver", command_timeout_s=STATEMENT_S)
         try:
-            await session.fetchrow(_QUERIES["keep_alive"], f"{LOCK_TIMEOUT_S}s")
+            await session.fetchrow(_QUERIES["keep_alive"], f"{LOCK_TIMEOUT_S}s", f"{IDLE_S}s")
             check_born_with(await session.fetchval(_QUERIES["born_with"]), settings)
         except BaseException:
             await postgres.close(session)

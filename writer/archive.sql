@@ -2,11 +2,13 @@
 -- program goes on working on the next version's tables.
 
 -- keep_alive --
--- Lets the server notice within seconds that the machine of an archiver is gone, and give its shards to another one.
+-- Lets the server notice within seconds that the machine of an archiver is gone, or that an archiver hangs on one that is
+-- not, and give its shards to another one.
 SELECT set_config('tcp_keepalives_idle', '5', false),
        set_config('tcp_keepalives_interval', '2', false),
        set_config('tcp_keepalives_count', '3', false),
-       set_config('lock_timeout', $1, false)
+       set_config('lock_timeout', $1, false),
+       set_config('idle_session_timeout', $2, false)
 
 -- born_with --
 -- The number of shards that this cluster was born with.

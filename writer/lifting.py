@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 from nats.aio.client import Client
@@ -32,6 +32,7 @@ from wire import subjects
 from wire.mark import Claim
 from writer.archive import Archive
 from writer.archiver_metrics import COLLIDED, LIFTS, LOST
+from writer.holes import holes, unexplained
 from writer.setting_aside import set_aside
 
 STEP: Final = 1_000  # messages compared at once
@@ -88,12 +89,7 @@ class Lift:
         _log.error("the shard is lifted", shard=shard, through=through, last=last, known=known, first=lift_to)
         self._count_lost(known - max(through, claim.again - 1 if claim.again else last))
         await self._set_collided_aside(archive, min(through, last))
-        number = through
-        while number < last:
-            messages, _ = await self._reader.after(shard, "*", number, STEP)
-            if not messages:
-                break
-            number = messages[-1].number
+        async for messages in self._messages(through, last):
             # What was given again and refused: above `again` the stream tells another story than what was known.
             refused = [one for one in messages if claim.again and claim.again <= one.number <= claim.known]
             for message in refused:
@@ -133,8 +129,7 @@ class Lift:
         first = (await self._reader.state(self._shard)).first
         while number >= first:
             begin = max(first - 1, number - STEP)
-            messages, _ = await self._reader.after(self._shard, "*", begin, STEP)
-            messages = [one for one in messages if one.number <= number]
+            messages = [one async for some in self._messages(begin, number) for one in some]
             number = begin
             if not messages:
                 continue
@@ -144,6 +139,26 @@ class Lift:
                     await self._collided(message)
             if times.get(messages[0].number) == messages[0].posted_ms:
                 return
+
+    async def _messages(self, above: int, upto: int) -> AsyncIterator[list[Stored]]:
+        """Yield what the stream holds above one number and up to another, in steps.
+
+        Raises `StoreError` where that is not all of it: a replica may have answered that lags behind the leader, and
+        what it has not seen yet would be purged unread.
+        """
+        number = above
+        while number < upto:
+            found, _ = await self._reader.after(self._shard, "*", number, STEP)
+            messages = [one for one in found if one.number <= upto]
+            numbers = [one.number for one in messages] or [upto + 1]
+            skipped = holes(number, numbers)
+            if skipped:
+                first = (await self._reader.state(self._shard)).first
+                hole = unexplained(skipped, first, await self._reader.deleted(self._shard))
+                if hole is not None:
+                    raise StoreError(f"shard {self._shard}: {hole.low} to {hole.high} cannot be read yet")
+            yield messages
+            number = numbers[-1]
 
     async def _collided(self, message: Stored) -> None:
         await set_aside(self._publisher, self._shard, message, collided=True)

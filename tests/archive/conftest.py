@@ -138,21 +138,25 @@ async def until_metric(name: str, value: float, within_s: float = WITHIN_S) -> N
 async def world(
     tmp_path: Path, fresh_database: Callable[[], Database], token_secret_file: Path
 ) -> AsyncIterator[World]:
-    database = fresh_database()
     nats = NatsServer(tmp_path)
     nats.start()
-    settings = Settings(
-        shards=SHARDS,
-        key_life_s=1,
-        nats_url=nats.url,
-        token_secret_file=token_secret_file,
-        **database.settings("archiver"),
-    )
-    connection = await jetstream.connect(settings, "test")
-    owner = await asyncpg.connect(database.dsn)
-    await provision(connection, owner, settings, lambda _: None)
-    made = World(settings, database, nats, connection, owner)
-    await made.reader.start()
+    made = await make_world(fresh_database(), nats, nats_url=nats.url, token_secret_file=token_secret_file)
     yield made
     await made.end()
     nats.kill()
+
+
+async def make_world(database: Database, nats: NatsServer, **settings: Any) -> World:
+    """Return a world around a nats-server that runs, its streams provisioned."""
+    read = Settings(shards=SHARDS, key_life_s=1, **settings, **database.settings("archiver"))
+    connection = await jetstream.connect(read, "test")
+    owner = await asyncpg.connect(database.dsn)
+    try:
+        await provision(connection, owner, read, lambda _: None)
+    except BaseException:
+        owner.terminate()
+        await jetstream.close(connection)
+        raise
+    made = World(read, database, nats, connection, owner)
+    await made.reader.start()
+    return made

@@ -134,10 +134,10 @@ async def test_what_was_given_again_and_refused_does_not_take_a_number_that_is_k
     # Whoever refused it has said so before it can be archived.
     await world.owner.execute("SELECT pg_advisory_lock($1, $2)", LOCK_CLASS, SHARD)
     service = await world.start()
-    claim = Claim(given[-1], again[0], certain=True)
-    await Marks(world.connection, 2).claim(SHARD, claim)
+    claim, marks = Claim(given[-1], again[0], certain=True), Marks(world.connection, 2)
 
     async def heard() -> bool:
+        await marks.claim(SHARD, claim)  # again and again, as a writer does: it may not be listened to yet
         return service._archivers[SHARD]._claim == claim
 
     await until(heard)
@@ -344,3 +344,33 @@ async def test_a_system_that_is_started_on_an_older_copy_takes_nothing_before_it
     numbers += await say(world, "three")
     await world.archived(numbers)
     assert numbers == sorted(set(numbers))
+
+
+async def test_what_a_replica_that_lags_has_not_seen_is_not_purged_unread(world: World, monkeypatch) -> None:
+    """Direct Get is answered by any replica, also by one that does not have the newest messages yet."""
+    lifts = metric(LIFTS)
+    numbers = await world.say("one", "two", "three")
+    await world.owner.execute("SELECT pg_advisory_lock($1, $2)", LOCK_CLASS, SHARD)
+    service = await world.start()
+    one, lagging = service._archivers[SHARD], [True] * 3
+    after = one._reader.after
+
+    async def lagged(shard: int, video: str, number: int, limit: int) -> tuple[list[jetstream.Stored], int]:
+        messages, more = await after(shard, video, number, limit)
+        if shard == SHARD and lagging and any(message.number > numbers[0] for message in messages):
+            lagging.pop()
+            return [message for message in messages if message.number <= numbers[0]], 0
+        return messages, more
+
+    monkeypatch.setattr(one._reader, "after", lagged)
+    marks = Marks(world.connection, 2)
+
+    async def heard() -> bool:
+        await marks.claim(SHARD, Claim(numbers[-1], certain=True))
+        return one._claim is not None
+
+    await until(heard)
+    await world.owner.execute("SELECT pg_advisory_unlock($1, $2)", LOCK_CLASS, SHARD)
+    await lifted(world, lifts + 1)
+    assert not lagging
+    await world.archived(numbers)

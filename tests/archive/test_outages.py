@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
+from runtime import postgres
 from runtime.jetstream import StoreError
-from tests.archive.conftest import SHARD, SHARDS, VIDEO, World, metric, until, until_metric
+from tests.archive.conftest import SHARD, SHARDS, VIDEO, WITHIN_S, World, metric, until, until_metric
 from tests.servers import ROOT, free_port
 from wire.video import shard_of
-from writer import archiver
+from writer import archive, archiver
+from writer.archive import Archive
 from writer.lifting import Lift
 
 RUN = """
@@ -257,3 +259,18 @@ async def test_each_shard_goes_its_own_way(world: World, monkeypatch: pytest.Mon
     await world.say("refused", video=VIDEO)
     assert await world.numbers() == []
     assert metric("livecomments_archive_stopped") == 1
+
+
+async def test_an_archiver_that_hangs_gives_its_shards_to_another_one(world: World, monkeypatch) -> None:
+    """Its process is there, and so is its connection: only that it says nothing shows it."""
+    monkeypatch.setattr(archive, "IDLE_S", 1)
+    hangs = await Archive.open(world.settings, SHARD)
+    other = await Archive.open(world.settings, SHARD)
+    try:
+        await hangs.take_turn()
+        await asyncio.wait_for(other.take_turn(), WITHIN_S)
+        with pytest.raises(postgres.AWAY):
+            await hangs.position()
+    finally:
+        await hangs.aclose()
+        await other.aclose()
