@@ -20,6 +20,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `traced.py` | comments that are traced, until they were written to the last viewer |
 | `pacer.py` | how long a channel rests between two writes |
 | `viewer.py` | one viewer: a position in the ring, and somewhere to write to |
+| `handshake.py` | a request for a stream, and what is answered before the first event |
 | `handover.py` | a viewer's connection, taken over from the HTTP server |
 | `streamed.py` | a viewer on a server that cannot hand over: an ordinary streamed response |
 | `joining.py` | from a position to live: the replay that goes before |
@@ -35,6 +36,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `snapshot.py` | the newest comments as one document, for those who poll |
 | `turnstile.py` | handshakes begin a few at a time |
 | `admission.py` | who is taken in, and how all are sent away |
+| `coming_back.py` | when those whose streams end come back |
 | `limits.py` | how many streams an address, a user and this edge may have |
 | `metrics.py` | what this edge counts |
 """

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import random
 from collections.abc import Callable
 from typing import Final
 
 from edge.audience import Audience
 from edge.channels import Channels, OpenVideo
+from edge.coming_back import FULL_RETRY_MS, POLL_RETRY_MS, RETRY_MS, between
 from edge.joining import Joining, Position
 from edge.limits import StreamLimits
 from edge.metrics import CLOSED, ENDED, OPENED, VIEWERS
@@ -22,9 +22,6 @@ from runtime.settings import Settings
 from runtime.tokens import Identity
 from wire import sse
 
-RETRY_MS: Final = (1_000, 3_000)  # how long a client waits before it connects again: each another time
-FULL_RETRY_MS: Final = (5_000, 15_000)  # … when this edge has no room
-POLL_RETRY_MS: Final = (60_000, 120_000)  # … when it is to poll: it looks now and then whether streams are given again
 POLL_INTERVAL_MS: Final = 2_000
 # What the other edges can take in: 1,700 handshakes a second and core were measured, and they have other work to do.
 DRAIN_VIEWERS_PER_S: Final = 1_000
@@ -66,25 +63,25 @@ class Admission:
         VIEWERS.set(len(self.viewers))
         viewer.when_gone(self._on_gone)
         if self._draining:
-            self._send_away(viewer, "drain", _between(RETRY_MS))
+            self._send_away(viewer, "drain", between(RETRY_MS))
             return
         held = None if self.limits.edge_is_over else self._channels.claim(video)
         if held is None:
-            self._send_away(viewer, "full", _between(FULL_RETRY_MS))
+            self._send_away(viewer, "full", between(FULL_RETRY_MS))
             return
         self.viewers[viewer] = held
         if self._moderation.is_banned(video, viewer.identity):
             self._moderation.send_away(viewer)
             return
         if viewer.identity is not None and self.is_revoked(viewer.identity):
-            self._send_away(viewer, "revoked", _between(RETRY_MS))  # since its token was checked
+            self._send_away(viewer, "revoked", between(RETRY_MS))  # since its token was checked
             return
         if self._poll_above and self._audience.count(held) >= self._poll_above:
             told = {"url": f"/comments/{video}/snapshot", "intervalMs": POLL_INTERVAL_MS}
             viewer.send(sse.named_event("poll", told))
-            self._send_away(viewer, "poll", _between(POLL_RETRY_MS))
+            self._send_away(viewer, "poll", between(POLL_RETRY_MS))
             return
-        viewer.send(sse.retry(_between(RETRY_MS)))
+        viewer.send(sse.retry(between(RETRY_MS)))
         if not self._joining.join_now(viewer, held, position):
             self._on_the_way[viewer] = self._loop.create_task(self._join(viewer, held, position))
         elif not viewer.is_leaving:
@@ -94,7 +91,7 @@ class Admission:
         """Send away those whose tokens are no longer good."""
         for viewer in list(self.viewers):
             if viewer.identity is not None and not viewer.is_leaving and revocation.is_about(viewer.identity):
-                self._send_away(viewer, "revoked", _between(RETRY_MS))
+                self._send_away(viewer, "revoked", between(RETRY_MS))
 
     async def drain(self) -> None:
         """Send the viewers away, over the time that the fleet needs to take them in, each to come back at once.
@@ -109,7 +106,7 @@ class Admission:
         for place in range(0, len(waiting), size):
             for viewer in waiting[place : place + size]:
                 if not viewer.is_leaving:
-                    self._send_away(viewer, "drain", _between(RETRY_MS))
+                    self._send_away(viewer, "drain", between(RETRY_MS))
             await asyncio.sleep(took_s / steps)
         if self.viewers:
             self._emptied.clear()
@@ -154,7 +151,3 @@ class Admission:
     def _send_away(self, viewer: Viewer, reason: str, retry_ms: int) -> None:
         ENDED.labels(reason).inc()
         viewer.say_goodbye(reason, retry_ms)
-
-
-def _between(bounds: tuple[int, int]) -> int:
-    return random.randint(*bounds)  # noqa: S311  spreads load, no secret

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Final, cast
+from collections.abc import Callable, Coroutine
+from typing import Final
 
 import orjson
 from nats.aio.client import Client
@@ -15,19 +14,17 @@ from edge.admission import Admission
 from edge.audience import Audience
 from edge.audit import EdgeAudit
 from edge.channels import Channels
-from edge.handover import EXTENSION, HandedOverViewer, HandOver, HandoverProtocol, PackedViewer
-from edge.joining import Joining, Position
+from edge.handover import HandoverProtocol
+from edge.handshake import answer_stream
+from edge.joining import Joining
 from edge.moderation import Moderation
-from edge.packing import accepts_gzip
 from edge.probe import Probe
 from edge.replays import Replays
 from edge.roster import Roster
 from edge.shortage import Shortage
 from edge.snapshot import FRESH_S, Snapshots
-from edge.streamed import StreamedViewer
 from edge.sweep import sweep
 from edge.turnstile import Turnstile
-from runtime.addresses import network_of
 from runtime.browsers import BrowserRules
 from runtime.credentials import Credentials
 from runtime.jetstream import Reader, close, connect
@@ -38,13 +35,10 @@ from runtime.settings import Settings
 from runtime.streams import check_shards
 from runtime.tokens import Identity, Tokens, UnknownKeyError
 from runtime.tracing import make_tracer
-from wire import sse
-from wire.problem import Refused
 from wire.video import check_video
 
 HTTP_PROTOCOL: Final = HandoverProtocol
 RESTART_S: Final = 1.0
-HOPELESS: Final = (401, 403)  # refusals that the same client will get for ever
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -174,38 +168,7 @@ async def _for_ever(work: Work) -> None:
 def _add_routes(app: Quart, edge: Edge) -> None:
     @app.get("/comments/<video>/stream")
     async def stream(video: str) -> Response:
-        try:
-            identity = await edge.reader(video)
-            await edge.moderation.check(video, identity)
-        except Refused as refused:
-            if refused.status in HOPELESS and "Last-Event-ID" in request.headers:
-                return _stop_reconnecting(refused)
-            raise
-        address = network_of(request.remote_addr or "")  # one text for all who share it
-        edge.admission.limits.check(address, identity)
-        position = Position.of(request.headers.get("Last-Event-ID"), request.args.get("lastEventId"))
-        if request.method == "HEAD":
-            return _stream_response(b"")
-        hand_over = cast("HandOver | None", (request.scope.get("extensions") or {}).get(EXTENSION))
-        if hand_over is not None:
-            is_packed = edge.packs and accepts_gzip(request.headers.get("Accept-Encoding"))
-            slim = (PackedViewer if is_packed else HandedOverViewer)(identity, address)
-            origin = request.headers.get("Origin")
-            fields = edge.browser_rules.fields(request.method, origin.encode("latin-1", "replace") if origin else None)
-            if hand_over(slim, fields):
-                edge.admission.admit(slim, video, position)
-            return _stream_response(b"")  # to nobody: the connection is no longer the server's
-        viewer = StreamedViewer(identity, address)
-
-        async def body() -> AsyncGenerator[bytes, None]:
-            # Admitted in the first step of the stream and not before it: a connection reset in between would leave
-            # its slot taken for ever.
-            edge.admission.admit(viewer, video, position)
-            async with contextlib.aclosing(viewer.body()) as pieces:
-                async for piece in pieces:
-                    yield piece
-
-        return _stream_response(body())
+        return await answer_stream(edge, video)
 
     @app.get("/comments/<video>/stream/location")
     async def location(video: str) -> Response:
@@ -224,23 +187,3 @@ def _add_routes(app: Quart, edge: Edge) -> None:
         if request.if_none_match.contains_weak(made.etag.strip('"')):
             return Response(b"", 304, headers=headers)
         return Response(made.body, 200, headers=headers, content_type="application/json")
-
-
-def _stop_reconnecting(refused: Refused) -> Response:
-    """Tell a client that comes back what would be told again and again: 204 ends an EventSource (HTML, 9.2.3).
-
-    Others read why in `Problem-Code`. Whoever comes for the first time is told in full, and stops as well.
-    """
-    response = Response(b"", 204)
-    response.headers.pop("Content-Type", None)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Problem-Code"] = response.headers["Livecomments-Problem"] = refused.code  # told, and counted
-    return response
-
-
-def _stream_response(body: bytes | AsyncGenerator[bytes, None]) -> Response:
-    response = Response(body, 200, content_type=sse.CONTENT_TYPE)
-    response.timeout = None  # Quart would end it after 60 s
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"
-    return response

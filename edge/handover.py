@@ -141,6 +141,7 @@ class HandoverProtocol(HttpProtocol):
     """The HTTP protocol, which lets the application take a connection over."""
 
     socket_options = SOCKET_OPTIONS
+    _is_for_a_stream = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin (called by the transport)."""
@@ -154,7 +155,18 @@ class HandoverProtocol(HttpProtocol):
         Thousands may come back at once, and a 503 would stop a browser's EventSource for good. Streams have limits of
         their own, and whoever finds no place is told to come back (`admission.py`).
         """
-        return _ASKS_FOR_A_STREAM.match(data) is not None or super().has_room_for(data)
+        self._is_for_a_stream = _ASKS_FOR_A_STREAM.match(data) is not None
+        return self._is_for_a_stream or super().has_room_for(data)
+
+    def _too_slow(self) -> None:
+        """Close a connection that asks for a stream too slowly without a word: browsers come again then.
+
+        A 408 would end an EventSource for good, and on a bad line a head may well come in parts.
+        """
+        if self._is_for_a_stream and self._head_begun:
+            self.transport.close()
+        else:
+            super()._too_slow()
 
     def on_message_begin(self) -> None:
         """Offer the extension with every request."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from edge.metrics import REFUSED
-from runtime.addresses import network_of
 from runtime.settings import Settings
 from runtime.tokens import Identity
-from wire.problem import Refused
 
 
 class StreamLimits:
-    """Counts open streams. 0 in a setting means no limit."""
+    """Counts open streams. 0 in a setting means no limit. Addresses are networks (see `runtime/addresses.py`)."""
 
     def __init__(self, settings: Settings) -> None:
         self._per_address = settings.streams_per_address
@@ -31,26 +29,27 @@ class StreamLimits:
         """Return how many streams a user has here."""
         return self._users[user_id]
 
-    def check(self, address: str, identity: Identity | None) -> None:
-        """Raise `Refused` (`too_many_streams`) when the address or the user has as many streams as it may."""
-        if self._per_address and self._addresses[network_of(address)] >= self._per_address:
+    def has_too_many(self, address: str, identity: Identity | None) -> bool:
+        """Return whether the address or the user has as many streams as it may, and count it if so."""
+        if self._per_address and self._addresses[address] >= self._per_address:
             REFUSED.labels("address").inc()
-            raise Refused("too_many_streams")
+            return True
         if self._per_user and identity is not None and self._users[identity.user_id] >= self._per_user:
             REFUSED.labels("user").inc()
-            raise Refused("too_many_streams")
+            return True
+        return False
 
     def take(self, address: str, identity: Identity | None) -> None:
         """Count a stream."""
         self.streams += 1
-        self._addresses[network_of(address)] += 1
+        self._addresses[address] += 1
         if identity is not None:
             self._users[identity.user_id] += 1
 
     def release(self, address: str, identity: Identity | None) -> None:
         """Give a counted stream back."""
         self.streams -= 1
-        _decrease(self._addresses, network_of(address))
+        _decrease(self._addresses, address)
         if identity is not None:
             _decrease(self._users, identity.user_id)
 

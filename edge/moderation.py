@@ -8,7 +8,6 @@ the state was read, so nobody who is banned is shown anything, and no text that 
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from nats.aio.client import Client
 
+from edge.coming_back import BANNED_RETRY_MS, between
 from edge.metrics import ENDED
 from edge.replays import Message
 from edge.viewer import Viewer
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from edge.channels import OpenVideo
 
 BANNED: Final = "banned"
-BANNED_RETRY_MS: Final = (1_000, 3_000)  # it comes back once, is refused, and stops
 
 
 class Moderation:
@@ -146,7 +145,7 @@ class Moderation:
     def send_away(self, viewer: Viewer) -> None:
         """End the stream of one who is banned."""
         ENDED.labels(BANNED).inc()
-        viewer.say_goodbye(BANNED, random.randint(*BANNED_RETRY_MS))  # noqa: S311  spreads load, no secret
+        viewer.say_goodbye(BANNED, between(BANNED_RETRY_MS))
 
 
 def _author(payload: bytes) -> str | None:

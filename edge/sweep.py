@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from edge.channels import Channels
+from edge.coming_back import EXPIRED_RETRY_MS, between
 from edge.metrics import ENDED
 from edge.viewer import Viewer
 from runtime.settings import Settings
 from wire import sse
 
 INTERVAL_S: Final = 1.0
+TOLD_AT_ONCE: Final = 50  # videos in one turn of the event loop: some milliseconds
 EXPIRING_S: Final = 30.0  # so long before its token ends a viewer is told, so that it can bring a new one
-EXPIRED_RETRY_MS: Final = 1_000  # with the same token it would be refused, with a new one it is welcome
 
 
 async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Settings) -> None:
@@ -26,12 +27,7 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Setting
     while True:
         await asyncio.sleep(INTERVAL_S)
         now = loop.time()
-        for video in channels.open.values():
-            channel = video.channel
-            if channel.viewers:
-                channel.tell_sampled()
-                if now - channel.last_write >= settings.heartbeat_s:
-                    channel.tell(sse.HEARTBEAT)
+        await _look_after(channels, now - settings.heartbeat_s)
         present = list(viewers)
         if now >= next_heartbeat:
             next_heartbeat = now + settings.heartbeat_s
@@ -40,6 +36,21 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Setting
         _warn_expiring(present, looked_at, wall)
         looked_at = wall
         _end_overdue(present, now, wall - settings.token_leeway_s, settings.stall_s or float("inf"))
+
+
+async def _look_after(channels: Channels, silent_since: float) -> None:
+    """Tell the viewers of each video how much they were shown, and write to those who heard nothing for so long."""
+    told = 0
+    for video in list(channels.open.values()):
+        channel = video.channel
+        if not channel.viewers:
+            continue
+        channel.tell_sampled()
+        if channel.last_write <= silent_since:
+            channel.tell(sse.HEARTBEAT)
+            told += 1
+            if told % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)  # videos that were opened at the same time are due at the same time
 
 
 def _reassure(viewers: Iterable[Viewer]) -> None:
@@ -69,4 +80,4 @@ def _end_overdue(viewers: Iterable[Viewer], now: float, expired_before: float, s
             continue
         elif viewer.identity is not None and viewer.identity.expires_at <= expired_before:
             ENDED.labels("expired").inc()
-            viewer.say_goodbye("expired", EXPIRED_RETRY_MS)
+            viewer.say_goodbye("expired", between(EXPIRED_RETRY_MS))

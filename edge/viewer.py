@@ -97,7 +97,7 @@ class Viewer:
         """Tell the viewer why its stream ends and when to come back, and end it. Nothing comes after that."""
         if not self.is_leaving:
             self._leave()
-            self.send(sse.retry(retry_ms) + sse.named_event("bye", {"reason": reason}))
+            self.send(sse.goodbye(reason, retry_ms))
             self.end()
 
     def paused(self, now: float) -> None:

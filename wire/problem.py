@@ -56,7 +56,6 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "not_json_type": (415, "Content-Type must be application/json."),
     "too_many": (429, "Too many comments; wait as long as Retry-After says."),
     "too_many_requests": (429, "Too many requests from this address; wait as long as Retry-After says."),
-    "too_many_streams": (429, "Too many streams are open; close one, or wait as long as Retry-After says."),
     "slow_mode": (429, "Slow mode is on; wait as long as Retry-After says."),
     "same_message": (429, "The same message was just posted; wait as long as Retry-After says."),
     "head_too_large": (431, "The head of the request is too large."),

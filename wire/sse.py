@@ -29,6 +29,11 @@ def retry(delay_ms: int) -> bytes:
     return b"retry: %d\n\n" % delay_ms
 
 
+def goodbye(reason: str, retry_ms: int) -> bytes:
+    """Return what a stream ends with: why it does, and when the client comes back."""
+    return retry(retry_ms) + named_event("bye", {"reason": reason})
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event as a client sees it. `last_id` is the last event id of the stream so far, '' if there was none."""

@@ -1,8 +1,8 @@
 """Edges that fail, and their viewers who come back: by the real rule, to edges that serve so many a second.
 
 An event is the failure of an edge, or a crowd that comes back to one. Each viewer waits for its own `retry:` (drawn as
-`edge/admission.py` does) and the client's jitter; those whom no edge has room for come again, each time after twice as
-long. An edge serves one return after the other, each at the measured price.
+`edge/coming_back.py` says) and the client's jitter; those whom no edge has room for come again, each time after twice
+as long. An edge serves one return after the other, each at the measured price.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from bench.simulation.crowd import viewers_of_videos
 from bench.simulation.placement import Ring
-from edge.admission import FULL_RETRY_MS, RETRY_MS
+from edge.coming_back import FULL_RETRY_MS, RETRY_MS
 from livecomments.backoff import JITTER, MAX_WAIT_S
 
 MAX_TRIES: Final = 30

@@ -12,7 +12,7 @@ from bench.simulation.pace import simulate as pace
 from bench.simulation.placement import FACTOR, Ring
 from bench.simulation.small_world import failure
 from bench.simulation.storm import World, at_once, simulate
-from edge.admission import RETRY_MS
+from edge.coming_back import RETRY_MS
 from edge.pacer import MAX_REST_S
 from livecomments.backoff import JITTER
 from livecomments.client import Client

@@ -208,7 +208,7 @@ async def test_a_stream_waits_as_long_as_the_server_asked_for(serve):
 async def test_a_server_that_is_away_for_a_moment_is_tried_again(serve):
     handle, positions = streams(
         problem("unavailable", 503, Retry_After="0"),
-        problem("too_many_streams", 429, Retry_After="0"),
+        problem("too_many_requests", 429, Retry_After="0"),
         web.Response(text="<html>", content_type="text/html", headers={"Retry-After": "0"}),
         [b"id: 1\ndata: {}\n\n"],
     )
@@ -216,7 +216,7 @@ async def test_a_server_that_is_away_for_a_moment_is_tried_again(serve):
     assert positions == [None] * 4
     assert [event.reason for event in seen if isinstance(event, Interrupted)] == [
         "503 unavailable",
-        "429 too_many_streams",
+        "429 too_many_requests",
         "200 status_200",
     ]
 

@@ -90,6 +90,13 @@ async def test_a_head_that_dribbles_is_told_and_closed(edge, video, token):
     assert time.monotonic() - began < HEAD_S + 3
 
 
+async def test_a_request_for_a_stream_that_never_ends_is_closed_without_a_word(edge, video, token):
+    unended = await Raw.open(edge, request(video, token)[:-2])
+    await unended.read_to_end(HEAD_S + 5)
+    # A 408 would stop a browser's EventSource for good. Only the protocol that takes streams over looks so closely.
+    assert unended.got == b"" if edge.server == "handover" else unended.status == 408
+
+
 async def test_where_there_are_too_many_connections_streams_are_still_taken(start_edge, store, video, token):
     edge = start_edge(connections_per_part=5, head_s=60)
     idle = [await Raw.open(edge, b"GET /healthz HTTP/1.1\r\nHost: x\r\n") for _ in range(6)]  # and no more
