@@ -107,8 +107,14 @@ class Channels:
 
     def _let_go(self, held: OpenVideo) -> None:
         del self.open[held.channel.video]
-        held.channel.ring.clear()
         VIDEOS.set(len(self.open))
-        task = self._loop.create_task(held.feed.close())
+        task = self._loop.create_task(_close(held))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+async def _close(held: OpenVideo) -> None:
+    try:
+        await held.feed.close()
+    finally:
+        held.channel.ring.clear()  # now that nothing more comes in

@@ -97,7 +97,7 @@ class Feed:
             await asyncio.wait({self._task})
 
     async def close(self) -> None:
-        """Unsubscribe."""
+        """Unsubscribe, and take nothing in any more."""
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()
@@ -137,6 +137,8 @@ class Feed:
 
     def take_bundle(self, bundle: Bundle, fetched: Mapping[int, Message]) -> None:
         """Pass a bundle of the sample on, with those comments left out of it that somebody here sees all the same."""
+        if self._is_closed:
+            return
         self.heard_at = self._loop.time()
         self.was_asked_for = False
         if self._task is not None or bundle.after > self.newest:
@@ -185,6 +187,8 @@ class Feed:
         return newest
 
     async def _heard(self, copy: Msg) -> None:
+        if self._is_closed:  # what nats-py still had
+            return
         try:
             stored = stored_message(copy)
             previous = int((copy.headers or {}).get(headers.LAST_SEQUENCE, "0"))
