@@ -24,12 +24,15 @@ from edge.ring import Ring
 from edge.ring_memory import RingMemory
 from edge.traced import Traced
 from edge.viewer import Viewer
+from runtime.logs import get_logger
 from runtime.metrics import DELIVERED
 from runtime.tokens import Identity
 from wire import sse
 
 SLICE: Final = 256  # viewers written to before the event loop is given back
 PIECE_BYTES: Final = 64 * 1024  # of what one viewer lacks, written before its socket is looked at again
+
+_log = get_logger("edge")
 
 
 @dataclass(slots=True)
@@ -74,7 +77,7 @@ class Channel:
         self.shard = shard
         self.video = video
         self.ring = Ring(floor=0, memory=memory)
-        self.viewers: dict[Viewer, None] = {}
+        self.viewers: dict[Viewer, None] = {}  # those on their way to live among them: their `index` is -1
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
         self.last_write = self._loop.time()
@@ -145,14 +148,23 @@ class Channel:
             self.tell(sse.named_event("sampled", {"shown": self._shown, "of": self._shown + self._hidden}))
         self._shown = self._hidden = 0
 
+    def expect(self, viewer: Viewer) -> None:
+        """Add a viewer that has not joined yet. What it sees, sample or not, is taken in from now on."""
+        if viewer.channel is None:
+            viewer.channel = self
+            self.viewers[viewer] = None
+            if self.cared_for is not None:
+                self.cared_for.add(viewer.identity)
+
     def join(self, viewer: Viewer, index: int) -> None:
-        """Add a viewer that has been given everything before `index`."""
-        viewer.channel = self
+        """Write to a viewer from now on that has been given everything before `index`."""
+        self.expect(viewer)
         viewer.index, viewer.reached = index, self.ring.number_before(index)
-        self.viewers[viewer] = None
-        if self.cared_for is not None:
-            self.cared_for.add(viewer.identity)
         self.catch_up(viewer)
+
+    def care(self) -> None:
+        """Begin to keep count of whom the viewers care for."""
+        self.cared_for = CaredFor(viewer.identity for viewer in self.viewers)
 
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer."""
@@ -223,31 +235,8 @@ class Channel:
             # What the ring no longer holds stays as it is, for those who wait for their turn.
             writing.pieces = {index: piece for index, piece in writing.pieces.items() if index < ring.begin}
             writing.end = end
-        pieces, oldest = writing.pieces, max(writing.start, ring.begin)
-        for viewer in writing.viewers[writing.place : writing.place + SLICE]:
-            index = viewer.index
-            if viewer.paused_since is not None or index < 0:
-                continue
-            piece = pieces.get(index)
-            if piece is None and index >= oldest:
-                piece = pieces[index] = self._piece(index, end, writing.notices)
-            if piece is None or (piece.hidden_authors and viewer.cares_for_any(piece.hidden_authors)):
-                # It fell behind, or what it gets is its own, or there was more than the ring can hold.
-                self._catch_up(viewer, end)
-                if piece is not None and writing.notices and viewer.paused_since is None:
-                    viewer.send(writing.notices)
-                continue
-            viewer.index, viewer.reached = piece.end, piece.reached
-            if not piece.data:
-                continue
-            if viewer.takes_packed:
-                piece.packed = piece.packed or packed(piece.data)
-                viewer.send_packed(piece.packed)
-                piece.written_packed += 1
-            else:
-                viewer.send(piece.data)
-                piece.written += 1
-        for piece in pieces.values():
+        self._write_to(writing.viewers[writing.place : writing.place + SLICE], writing, max(writing.start, ring.begin))
+        for piece in writing.pieces.values():
             if times := piece.written + piece.written_packed:
                 DELIVERED.inc(piece.comments * times)
                 WRITES.inc(times)
@@ -261,6 +250,37 @@ class Channel:
             self._round = self._loop.call_soon(self._write_slice, writing)
         else:
             self._end_round(writing)
+
+    def _write_to(self, viewers: Sequence[Viewer], writing: _Round, oldest: int) -> None:
+        """Write to each viewer what it lacks: those who have everything before `oldest` share their pieces."""
+        pieces, end = writing.pieces, writing.end
+        for viewer in viewers:
+            index = viewer.index
+            if viewer.paused_since is not None or index < 0:
+                continue
+            piece = pieces.get(index)
+            if piece is None and index >= oldest:
+                piece = pieces[index] = self._piece(index, end, writing.notices)
+            try:
+                if piece is None or (piece.hidden_authors and viewer.cares_for_any(piece.hidden_authors)):
+                    # It fell behind, or what it gets is its own, or there was more than the ring can hold.
+                    self._catch_up(viewer, end)
+                    if piece is not None and writing.notices and viewer.paused_since is None:
+                        viewer.send(writing.notices)
+                    continue
+                viewer.index, viewer.reached = piece.end, piece.reached
+                if not piece.data:
+                    continue
+                if viewer.takes_packed:
+                    piece.packed = piece.packed or packed(piece.data)
+                    viewer.send_packed(piece.packed)
+                    piece.written_packed += 1
+                else:
+                    viewer.send(piece.data)
+                    piece.written += 1
+            except Exception:  # noqa: BLE001  whatever it is, it is this viewer's alone: all others wait for theirs
+                _log.exception("a viewer cannot be written to", video=self.video)
+                viewer.abort()
 
     def _piece(self, start: int, end: int, notices: bytes) -> _Piece:
         ring = self.ring

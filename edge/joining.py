@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edge.channel import PIECE_BYTES
 from edge.channels import OpenVideo
 from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
 from edge.moderation import Moderation
@@ -60,6 +61,12 @@ class _Replay:
         self.first_missing = first if self.first_missing is None else min(first, self.first_missing)
         self.last_missing = last if self.last_missing is None else max(last, self.last_missing)
 
+    def note(self, entries: Sequence[tuple[int, bytes]]) -> None:
+        """Count what the viewer is sent out of memory: numbers and frames."""
+        if entries:
+            self.replayed += len(entries)
+            self.last_sent = entries[-1][0]
+
     def told(self) -> dict[str, Any]:
         """Return the data of the `sync` event."""
         told: dict[str, Any] = {"resumed": self.resumed, "replayed": self.replayed, "complete": self.complete}
@@ -91,7 +98,8 @@ class Joining:
             # No position: nothing is replayed. One that means nothing: the viewer is told that something is missing.
             _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
             return True
-        ring_has_it = video.channel.ring.floor <= position.number <= feed.newest
+        ring = video.channel.ring
+        ring_has_it = ring.floor <= position.number <= feed.newest and ring.size_after(position.number) <= PIECE_BYTES
         if ring_has_it and not video.channel.lacks_of(viewer.identity, position.number):
             _finish(viewer, video, position.number, _Replay(resumed=True))
             return True
@@ -99,6 +107,7 @@ class Joining:
 
     async def join(self, viewer: Viewer, video: OpenVideo, position: Position) -> None:
         """Join a viewer, as soon as that can be done."""
+        video.channel.expect(viewer)  # or, where busy authors are among those it follows, it would never get there
         await video.feed.opened()
         replay = _Replay(resumed=True, sampler=self._make_sampler())
         number = position.number
@@ -107,16 +116,34 @@ class Joining:
         while number is not None and not viewer.is_leaving:
             if not video.feed.is_open:
                 await video.feed.opened()
-            ring_has_it = number >= video.channel.ring.floor
-            if ring_has_it and not video.channel.lacks_of(viewer.identity, number):
-                _finish(viewer, video, number, replay)
-                return
+            ring = video.channel.ring
+            if number >= ring.floor and not video.channel.lacks_of(viewer.identity, number):
+                if ring.size_after(number) <= PIECE_BYTES:
+                    _finish(viewer, video, number, replay)
+                    return
+                number = await self._send_held(viewer, video, number, replay)
+                continue
             try:
                 number = await self._replay(viewer, video, number, replay)
             except StoreError:
                 await asyncio.sleep(RETRY_S)
         if number is None:
             _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
+
+    async def _send_held(self, viewer: Viewer, video: OpenVideo, number: int, replay: _Replay) -> int:
+        """Write to the viewer a piece of what the ring holds above `number`, and return how far that went.
+
+        No faster than it reads: of a crowd that comes back and does not read, each would hold a whole ring.
+        """
+        ring = video.channel.ring
+        index = ring.index_after(number)
+        end = ring.end_within(index, ring.end, PIECE_BYTES)
+        entries = ring.frames_for(index, end, viewer.cares_for)
+        replay.note(entries)
+        viewer.send(b"".join(frame for _, frame in entries))
+        reached = ring.number_before(end)
+        await viewer.writable()
+        return reached
 
     async def _check_position(self, video: OpenVideo, number: int) -> int | None:
         """Return the position to go on from, for one above the newest number here; None when it was never given out."""
@@ -202,8 +229,7 @@ def _finish(viewer: Viewer, video: OpenVideo, number: int | None, replay: _Repla
     entries = ring.frames_for(index, ring.end, viewer.cares_for)
     if entries:
         REPLAYS.labels("ring").inc()
-        replay.replayed += len(entries)
-        replay.last_sent = entries[-1][0]
+        replay.note(entries)
     REPLAYED.inc(replay.replayed)
     if not replay.complete:
         INCOMPLETE.inc()

@@ -121,6 +121,12 @@ class Ring:
         place = index - self.begin + self._start - 1
         return self._numbers[place] if place >= self._start else self.floor
 
+    def size_after(self, number: int) -> int:
+        """Return how many bytes the ring holds above `number`, which must not be below the floor."""
+        if number >= self.newest:
+            return 0
+        return sum(map(len, self._frames[bisect_right(self._numbers, number, lo=self._start) :]))
+
     def end_within(self, index: int, end: int, max_bytes: int) -> int:
         """Return up to where, at most `end`, the entries from `index` on fit into `max_bytes`; one always does."""
         shift = self._start - self.begin

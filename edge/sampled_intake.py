@@ -21,7 +21,6 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from edge.cared_for import CaredFor
 from edge.channel import Channel
 from edge.metrics import BUNDLES, SAMPLED_VIDEOS, UNREADABLE
 from edge.replays import Message, Replays
@@ -103,7 +102,7 @@ class SampledIntake:
         channel = self._channel
         subscription: Subscription | None = None
         try:
-            channel.cared_for = CaredFor(viewer.identity for viewer in channel.viewers)
+            channel.care()
             subscription = await self._connection.subscribe(
                 subjects.sample(channel.shard, channel.video),
                 cb=self._heard,

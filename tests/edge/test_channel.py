@@ -315,6 +315,21 @@ async def test_a_message_that_there_is_nothing_to_show_of_moves_viewers_past_it(
     assert viewer.numbers == [102]
 
 
+async def test_a_viewer_that_cannot_be_written_to_is_closed_and_all_others_go_on(channel):
+    class Broken(RecordingViewer):
+        def send(self, data: bytes) -> None:
+            raise RuntimeError("the handle is closed")
+
+    before, broken, after = RecordingViewer(), Broken(), RecordingViewer()
+    join(channel, before, broken, after)
+    append(channel, 101)
+    await written(channel)
+    append(channel, 102)
+    await written(channel)
+    assert broken.aborted
+    assert before.numbers == after.numbers == [101, 102]
+
+
 async def test_nothing_comes_after_a_goodbye(channel):
     viewer = RecordingViewer()
     join(channel, viewer)
