@@ -20,10 +20,13 @@ from edge.shortage import Shortage
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import MULTI_LAST_MAX, Reader, StoreError
 from runtime.logs import get_logger
+from wire import subjects
 
 INTERVAL_S: Final = 0.5
 QUIET_S: Final = 1.0  # a video from which nothing was heard for this long
 VIDEOS_AT_ONCE: Final = MULTI_LAST_MAX
+MANY_VIDEOS: Final = 200  # quiet ones of a shard: from there on what was stored in it is looked through first
+FEW_MESSAGES: Final = 100  # if it is no more than that: reading them costs less than naming the videos
 LAG_S: Final = 0.5  # replicas that answer are less behind their leader, as a rule
 LONG_LAG_S: Final = 20.0  # … and than this without exception: these are looked at again
 LONG_EVERY_S: Final = 20.0  # … so often
@@ -90,15 +93,18 @@ class Probe:
                 else:
                     video.feed.was_asked_for = False
             stored: dict[Feed, int] = {}
-            for shard, videos in by_shard.items():
-                try:
-                    await self._ask(shard, videos, stored)
-                except StoreError as error:
-                    _log.warning("cannot ask for the newest numbers", shard=shard, reason=str(error))
+            # At the same time: where the servers of one shard are silent, the others are not to wait for it.
+            await asyncio.gather(*(self._ask_if_it_can_be(shard, videos, stored) for shard, videos in by_shard.items()))
             if any(number > feed.newest for feed, number in stored.items()):
                 await asyncio.sleep(IN_FLIGHT_S)
                 for feed, number in stored.items():
                     feed.reach(number)
+
+    async def _ask_if_it_can_be(self, shard: int, videos: list[OpenVideo], stored: dict[Feed, int]) -> None:
+        try:
+            await self._ask(shard, videos, stored)
+        except StoreError as error:
+            _log.warning("cannot ask for the newest numbers", shard=shard, reason=str(error))
 
     async def _ask(self, shard: int, videos: list[OpenVideo], stored: dict[Feed, int]) -> None:
         newest_here = max(video.feed.newest for video in videos)
@@ -121,16 +127,29 @@ class Probe:
             await self._look(shard, some, some[0].feed.newest, stored)
         known = [video for video in quiet if video.feed.was_asked_for]
         upto = asked.upto(now)
-        for place in range(0, len(known), VIDEOS_AT_ONCE):
-            await self._look(shard, known[place : place + VIDEOS_AT_ONCE], upto, stored)
+        if not (len(known) > MANY_VIDEOS and upto and await self._look_through(shard, upto, quiet_since, stored)):
+            for place in range(0, len(known), VIDEOS_AT_ONCE):
+                await self._look(shard, known[place : place + VIDEOS_AT_ONCE], upto, stored)
         for video in fresh:
             video.feed.was_asked_for = video.feed.heard_at <= quiet_since
+        behind = {feed for feed, number in stored.items() if number > feed.newest}
         for video in quiet:
-            if stored.get(video.feed, 0) <= video.feed.newest:
+            if video.feed not in behind:
                 video.feed.vouched_at = now
         asked.note(now, newest_of_shard)
         if len(quiet) == len(videos):
             self._seen[shard] = newest_of_shard
+
+    async def _look_through(self, shard: int, above: int, quiet_since: float, stored: dict[Feed, int]) -> bool:
+        """Look for quiet videos in all that was stored in a shard. Returns False where that is too much."""
+        messages, more = await self._reader.after(shard, "*", above, FEW_MESSAGES)
+        if more:
+            return False
+        for message in messages:
+            video = self._channels.open.get(subjects.video_of(message.subject))
+            if video is not None and video.feed.is_open and video.feed.heard_at <= quiet_since:
+                stored[video.feed] = message.number
+        return True
 
     async def _look(self, shard: int, videos: list[OpenVideo], above: int, stored: dict[Feed, int]) -> None:
         feeds = {video.channel.video: video.feed for video in videos}
