@@ -69,7 +69,7 @@ def _line(line: str, *keys: str) -> Callable[[Result], float]:
 
 def _intake_us(result: Result) -> float:
     """A comment's own price at an edge, whoever watches: what is left of a comment's cost at no viewers."""
-    rows = [row for row in result.rows("flat_cost") if row["rooms"] == 1]
+    rows = [row for row in result.rows("flat_cost") if row["rooms"] == 1 and row["server"] == Ours.name]
     viewers = [row["viewers"] for row in rows if row["viewers"] <= FEW]
     costs = [row["us_per_delivery"] * row["viewers"] for row in rows if row["viewers"] <= FEW]
     _, intake = np.polyfit(viewers, costs, 1)

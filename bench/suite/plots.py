@@ -161,9 +161,12 @@ def _flat(result: Result, by: str, among: Callable[[dict[str, Any]], bool]) -> s
         return None
 
     def draw(axes: Axes) -> None:
-        axes.plot([row[by] for row in rows], [row["us_per_delivery"] for row in rows], "o-", label=OURS)
+        for server in dict.fromkeys(row["server"] for row in rows):
+            those = [row for row in rows if row["server"] == server]
+            axes.plot([row[by] for row in those], [row["us_per_delivery"] for row in those], "o-", label=server)
         axes.set(xscale="log", ylim=(0, None), ylabel="µs a delivery")
         axes.set_xlabel("viewers of the video" if by == "viewers" else "videos open on the edge")
+        axes.legend()
 
     return svg(draw, height=3)
 
