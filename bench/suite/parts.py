@@ -56,7 +56,7 @@ PARTS: Final = (
             _scenario("one_write", 85, 150),
             _scenario("busy_room", 60, 120),
             _scenario("knee", 70, 180),
-            _scenario("flat_cost", 75, 130),
+            _scenario("flat_cost", 110, 190),
             _scenario("gateway", 20, 35),
             Step(_FANOUT, _only("big_room"), None, 0, 40),
             Step(_FANOUT, _only("hot_intake"), None, 0, 70),
