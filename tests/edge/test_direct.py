@@ -119,7 +119,7 @@ async def test_nobody_is_believed_who_says_to_come_for_another(session, edges, v
         opened.append(await session.get(url, headers={"X-Forwarded-For": f"192.0.2.{number}"}))
         assert opened[-1].status == 200
     async with session.get(url, headers={"X-Forwarded-For": "192.0.2.9"}) as response:
-        assert response.status == 429
+        assert b'"too_many_streams"' in await response.read()
     for response in opened:
         response.close()
 
