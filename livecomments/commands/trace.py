@@ -30,6 +30,7 @@ WATCHING_S: Final = 10.0
 LAST_ONES_S: Final = 10.0
 WRITTEN_S: Final = 1.5  # until the parts have written their files
 PERCENTS: Final = (50, 90, 99, 100)
+SEEN: Final = "client: a viewer has it"
 
 
 @click.command()
@@ -62,6 +63,11 @@ def trace(*, comments: int, rate: float, viewers: int, files: Path | None, as_js
         time.sleep(WRITTEN_S)
         written = read_traces(settings.trace_dir)
         traces = {name: {**written.get(name, {}), **times} for name, times in own.items()}
+        seen = sum(SEEN in times for times in own.values())
+        if seen < comments:
+            click.echo(
+                f"{seen} of {comments} came to a viewer: above LIVECOMMENTS_READABLE_RATE a sample is shown", err=True
+            )
         if not any(name in written for name in own):
             raise click.ClickException(
                 f"the parts wrote nothing to {settings.trace_dir}: start the cluster with this LIVECOMMENTS_TRACE_DIR"
@@ -89,7 +95,7 @@ async def _post_and_watch(url: str, settings: Settings, comments: int, rate: flo
                     if isinstance(event, Event) and event.name == "sync":
                         watching.release()
                     elif first and isinstance(event, Event) and event.name == "message":
-                        own[contexts[int(event.json()["message"])].trace_id]["client: a viewer has it"] = time.time_ns()
+                        own[contexts[int(event.json()["message"])].trace_id][SEEN] = time.time_ns()
                         left -= 1
                         if not left:
                             seen.set()

@@ -265,7 +265,7 @@ async def test_viewers_are_counted_and_a_sample_is_told_quietly(watching, betwee
     await expect(watching.page.locator("#viewer-count")).to_have_text("12,843")
     state = watching.page.locator("live-comments .state")
     await between.say('event: sampled\ndata: {"shown": 20, "of": 431}\n\n')
-    await expect(state).to_have_text("showing 20 of 431 a second")
+    await expect(state).to_have_text("20 of 431 a second")
     await expect(state).to_have_text("live")
 
 

@@ -17,7 +17,7 @@ export const WORDS = Object.freeze({
   away: "reconnecting …",
   ended: "not connected",
   again: "Try again",
-  sampled: (shown, of) => `showing ${count(shown)} of ${count(of)} a second`,
+  sampled: (shown, of) => `${count(shown)} of ${count(of)} a second`,
   viewers: (viewers) => many(viewers, "viewer"),
   newComments: (comments) => many(comments, "new comment"),
   newest: "Newest comments",
