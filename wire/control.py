@@ -95,16 +95,18 @@ def control_event(control: Control) -> bytes:
 
 
 def _is_sound(kind: str, detail: dict[str, Any]) -> bool:
-    if not isinstance(detail.get("by"), str):
+    """Return whether it has all that is ever read of it, and of the right types."""
+    is_said = isinstance(detail.get("by"), str) and isinstance(detail.get("role", ""), str)
+    if not is_said or not isinstance(detail.get("reason", ""), str):
         return False
     match kind:
         case "delete":
             number = detail.get("commentId")
             is_number = isinstance(number, str) and number.isascii() and number.isdigit() and len(number) <= 16
-            return is_number and 0 < int(number or 0) <= MAX_NUMBER and type(detail.get("timestamp")) is int
+            is_of = isinstance(detail.get("userId", ""), str) and _is_time(detail.get("timestamp"))
+            return is_number and 0 < int(number or 0) <= MAX_NUMBER and is_of
         case "ban":
-            until = detail.get("untilMs")
-            is_until = until is None or type(until) is int
+            is_until = "untilMs" in detail and (detail["untilMs"] is None or _is_time(detail["untilMs"]))
             return isinstance(detail.get("userId"), str) and is_until and isinstance(detail.get("comments"), bool)
         case "unban":
             return isinstance(detail.get("userId"), str)
@@ -115,3 +117,8 @@ def _is_sound(kind: str, detail: dict[str, Any]) -> bool:
             return isinstance(words, list) and all(isinstance(word, str) for word in words)
         case _:
             return False
+
+
+def _is_time(value: object) -> bool:
+    """Whether it is a time in milliseconds that JavaScript can hold, too."""
+    return type(value) is int and 0 <= value <= MAX_NUMBER

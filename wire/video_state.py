@@ -163,15 +163,42 @@ def decode_state(data: bytes) -> VideoState:
     """
     document = orjson.loads(data)
     try:
-        return VideoState(
-            int(document["number"]),
-            {name: Setting(*one[: len(Setting._fields)]) for name, one in document["settings"].items()},
-            {user: Ban(*one[: len(Ban._fields)]) for user, one in document["bans"].items()},
-            {int(number): Removal(*one[: len(Removal._fields)]) for number, one in document["removed"].items()},
-            {user: Removal(*one[: len(Removal._fields)]) for user, one in document["removedUsers"].items()},
+        number = document["number"]
+        state = VideoState(
+            number,
+            {name: _entry(Setting, one) for name, one in document["settings"].items()},
+            {user: _entry(Ban, one) for user, one in document["bans"].items()},
+            {int(number): _entry(Removal, one) for number, one in document["removed"].items()},
+            {user: _entry(Removal, one) for user, one in document["removedUsers"].items()},
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not the state of a video") from error
+    if type(number) is not int or not all(_fits(name, one.value) for name, one in state.settings.items()):
+        raise ValueError("not the state of a video")
+    return state
+
+
+# What stands in an entry, in order: what is read is compared and sent, so it must be what it should be.
+_TYPES: Final[dict[type, tuple[tuple[type, ...], ...]]] = {
+    Setting: ((int,),),
+    Ban: ((int,), (int, type(None)), (int,), (str,), (str,), (str, type(None))),
+    Removal: ((int,), (int,)),
+}
+
+
+def _entry(what: type[_Entry], one: Any) -> _Entry:
+    """Return an entry. Raises `TypeError`."""
+    checked = zip(one, _TYPES[what], strict=False)
+    if type(one) is not list or any(type(value) not in allowed for value, allowed in checked):
+        raise TypeError(what.__name__)
+    return what(*one[: len(what._fields)])
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a setting has a value of its kind; one that this version does not know is kept as it is."""
+    if name == WORDS:
+        return isinstance(value, list) and all(isinstance(word, str) for word in value)
+    return name not in STATE_DEFAULTS or type(value) is type(STATE_DEFAULTS[name])
 
 
 def state_of(control: Control) -> VideoState:

@@ -13,6 +13,7 @@ In the order of a comment's way:
 | `classifier.py` | an outside classifier, and what happens while it fails |
 | `moderation_routes.py` | the addresses of moderation |
 | `moderating.py` | the way of a moderation request |
+| `finding.py` | a comment that is to be removed: whose it is, and whether that was done already |
 | `floods.py` | one who is refused again and again, and one text that everybody says at once |
 | `revoking.py` | revoking tokens: for operators |
 | `known_keys.py` | message ids that were stored lately |

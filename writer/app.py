@@ -82,7 +82,7 @@ class Writer:
         self._tasks.append(asyncio.create_task(revocations.run(), name="revocations"))
         rules = HouseRules(states, self._classifier, settings.hold_s)
         self._posting = Posting(self._credentials, self._limits, rules, self.batchers, self._tracer)
-        self._moderating = Moderating(self._credentials, states, connection, self.batchers)
+        self._moderating = Moderating(self._credentials, self._limits, states, connection, self.batchers)
         watch = ArchiveWatch(settings.shards, settings.archive_wait_ms / 1000)
         await watch.start(connection)
         marks = Marks(connection, settings.shards, self._found_short)

@@ -22,7 +22,7 @@ LOCK_TIMEOUT_S: Final = 5
 IDLE_S: Final = 20  # after so long without a word from an archiver, which hangs then, its shards go to another one
 STATEMENT_S: Final = 6  # with the second between looks and two to close it, a silent Postgres is noticed within 10 s
 STORE_ATTEMPTS: Final = 2  # of a batch: the second with all its blocks made anew
-REMOVAL_STEP: Final = 5_000  # messages that are looked through at once for those of one user
+REMOVAL_STEP: Final = 1_000  # messages that are looked through at once for those of one user
 
 _QUERIES: Final = load_queries("writer", "archive.sql")
 
@@ -132,15 +132,17 @@ class Archive:
             found.setdefault(video, {})[number] = tuple(words) if as_said else None
         return found
 
-    async def store(self, rows: Sequence[Row], old: int, new: int) -> int:
+    async def store(self, rows: Sequence[Row], old: int, new: int, unerased: Sequence[int] = ()) -> int:
         """Store rows and move the position from `old` to `new`, both or neither. Returns how many comments were new.
+
+        `unerased`: removed texts that are still to be taken off the stream, which is noted with the rows.
 
         Raises `PositionMovedError` and `RowRefusedError`; then nothing was stored.
         """
         for attempt in range(STORE_ATTEMPTS):
             await self._ensure_blocks(rows)
             try:
-                return await self._store_all(rows, old, new)
+                return await self._store_all(rows, old, new, unerased)
             except _REFUSALS as error:
                 # A violated constraint without a name: there is no block for a number. The one that we know of was
                 # dropped, or a restore took it away.
@@ -164,10 +166,16 @@ class Archive:
         assert row is not None
         return row["numbers"], row["reached"] if row["messages"] == REMOVAL_STEP else None
 
-    async def remove(self, removal: Removal, numbers: Sequence[int], reached: int | None) -> None:
-        """Overwrite the texts of comments that `of_user` has returned, and note how far the removal is."""
+    async def remove(
+        self, removal: Removal, numbers: Sequence[int], reached: int | None, unerased: Sequence[int] = ()
+    ) -> None:
+        """Overwrite the texts of comments that `of_user` has returned, and note how far the removal is.
+
+        `unerased`: those of them that are still to be taken off the stream.
+        """
         place = (self.shard, removal.video)
         async with self._session.transaction():
+            await self._note_unerased(unerased)
             if numbers:
                 ends = (min(numbers), max(numbers))
                 await self._session.execute(_QUERIES["remove_all"], *place, numbers, removal.upto, *ends)
@@ -176,13 +184,27 @@ class Archive:
             else:
                 await self._session.execute(_QUERIES["reach_removal"], *place, removal.user_id, removal.upto, reached)
 
-    async def _store_all(self, rows: Sequence[Row], old: int, new: int) -> int:
+    async def erasures(self, above: int, limit: int) -> list[int]:
+        """Return up to `limit` numbers above one of removed texts that are still to be taken off the stream."""
+        return [row["comment_id"] for row in await self._session.fetch(_QUERIES["erasures"], self.shard, above, limit)]
+
+    async def erased(self, numbers: Sequence[int]) -> None:
+        """Note that texts were taken off the stream."""
+        if numbers:
+            await self._session.execute(_QUERIES["erased"], self.shard, numbers)
+
+    async def _note_unerased(self, numbers: Sequence[int]) -> None:
+        if numbers:
+            await self._session.execute(_QUERIES["note_unerased"], self.shard, numbers)
+
+    async def _store_all(self, rows: Sequence[Row], old: int, new: int, unerased: Sequence[int]) -> int:
         """Store rows, and do what the control messages among them say, in one transaction."""
         controls = [(row.video, row.control) for row in rows if row.control is not None]
         if not controls:
             return await self._store(rows, old, new)
         async with self._session.transaction():
             comments = await self._store(rows, old, new)
+            await self._note_unerased(unerased)
             for video, control in controls:
                 await self._do(video, control)
         return comments

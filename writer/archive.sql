@@ -127,7 +127,7 @@ SELECT video_id, user_id, upto, reached FROM removals WHERE shard = $1 ORDER BY 
 -- of_user --
 -- Of the next $6 messages of a video above $3 and below $4: those of a user that still have their text, how many there
 -- are in all, and how far they go.
-SELECT coalesce(array_agg(comment_id) FILTER (
+SELECT coalesce(array_agg(comment_id ORDER BY comment_id) FILTER (
            WHERE kind = 'comment' AND user_id = $5 AND deleted_by IS NULL
        ), '{}') AS numbers,
        count(*) AS messages, max(comment_id) AS reached
@@ -151,3 +151,15 @@ UPDATE removals SET reached = $5 WHERE shard = $1 AND video_id = $2 AND user_id 
 -- end_removal --
 -- A removal is done.
 DELETE FROM removals WHERE shard = $1 AND video_id = $2 AND user_id = $3 AND upto = $4
+
+-- note_unerased --
+-- Removed texts that JetStream has refused to take off the stream.
+INSERT INTO erasures (shard, comment_id) SELECT $1, unnest($2::bigint[]) ON CONFLICT DO NOTHING
+
+-- erasures --
+-- … those above a number, the oldest first.
+SELECT comment_id FROM erasures WHERE shard = $1 AND comment_id > $2 ORDER BY comment_id LIMIT $3
+
+-- erased --
+-- … that is done now.
+DELETE FROM erasures WHERE shard = $1 AND comment_id = ANY ($2::bigint[])

@@ -149,7 +149,8 @@ class ShardArchiver:
         finally:
             turn.cancel()
         self._hold(held=True)
-        self._unchecked = self._duties.removes = True
+        self._unchecked = True
+        self._duties.begin()
         self.through = await self._position(archive)
         _log.info("archiving", shard=self.shard, through=self.through)
         while True:
@@ -160,8 +161,8 @@ class ShardArchiver:
                     await self._trim(archive)
                 if caught_up:
                     await self.audit.compare(archive, self.through)
-                if caught_up and self._duties.removes:
-                    await self._duties.remove_some(archive)
+                if self._duties.are_due(caught_up=caught_up):
+                    await self._duties.step(archive)
                 elif caught_up and not await self._woken_within(POLL_S):
                     await self._look_around(archive)
                 self._nats_away_since = None
@@ -317,8 +318,8 @@ class ShardArchiver:
         last = messages[-1]
         try:
             rows = with_removals([row_of(message, self._settings.shards) for message in messages])
-            await self._duties.do(rows, self.through)
-            comments = await archive.store(rows, self.through, last.number)
+            unerased = await self._duties.do(rows, self.through)
+            comments = await archive.store(rows, self.through, last.number, unerased)
         except (RowRefusedError, ValueError) as error:
             if len(messages) > 1:
                 half = len(messages) // 2

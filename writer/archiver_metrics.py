@@ -24,4 +24,6 @@ COLLIDED: Final = Counter(
     "livecomments_archive_collided", "Messages set aside because their number stands for something else", _SHARD
 )
 BLOCKS_DROPPED: Final = Counter("livecomments_archive_blocks_dropped", "Blocks dropped, being too old", _SHARD)
-REMOVED: Final = Counter("livecomments_archive_removed", "Comments overwritten after their user was banned", ["shard"])
+REMOVED: Final = Counter("livecomments_archive_removed", "Comments overwritten after their user was banned", _SHARD)
+# A state that cannot be kept, a text that cannot be taken off the stream: each try counts. The log says which.
+UNDONE: Final = Counter("livecomments_archive_undone", "Duties of control messages that JetStream refused", _SHARD)

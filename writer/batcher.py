@@ -103,6 +103,10 @@ class Batcher:
         outcome.set_result(Kept(number, self._watch.covered(self._shard, number)))
         return outcome
 
+    def archived(self, number: int) -> asyncio.Future[bool]:
+        """Return what becomes true once a number is in Postgres, and false when that takes too long."""
+        return self._watch.covered(self._shard, number)
+
     def check_open(self) -> None:
         """Raise `Refused` (`not_stored`) when a comment could not be taken now."""
         if self._closed or self.continuity.is_short or self._health.state is State.AWAY or self._waiting.full:

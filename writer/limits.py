@@ -63,6 +63,15 @@ class Limits:
         self._videos.take(video, now_ns)
         self._floods.said(video, text, now_ns)
 
+    def take_delete(self, video: str, user_id: str, now_ns: int) -> None:
+        """Count a delete of one's own against the rates of what one says. Raises `Refused` (`too_many`)."""
+        on_video = (video, user_id)
+        _check("flood", "too_many", self._floods.pause_ns(user_id, now_ns))
+        _check("user", "too_many", self._users.wait_ns(on_video, now_ns))
+        _check("user_total", "too_many", self._users_total.wait_ns(user_id, now_ns))
+        self._users.take(on_video, now_ns)
+        self._users_total.take(user_id, now_ns)
+
     def _check_comment(self, video: str, user_id: str, text: str, message_id: str, now_ns: int) -> None:
         on_video = (video, user_id)
         _check("same_message", "same_message", self._said.wait_ns(video, user_id, text, message_id, now_ns))

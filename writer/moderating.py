@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import nats.errors
 import orjson
 from nats.aio.client import Client
 
@@ -24,7 +23,6 @@ from runtime.logs import get_logger
 from runtime.tokens import Identity
 from runtime.video_states import VideoStates
 from wire import control, headers, subjects
-from wire.comment import COMMENT_KIND, decode_payload
 from wire.control import Actor, Control, encode_control
 from wire.orders import parse_ban, parse_comment_id, parse_reason, parse_state, parse_user_id, parse_words
 from wire.problem import Refused
@@ -32,9 +30,10 @@ from wire.video import check_video, shard_of
 from wire.video_state import MAX_BANS, MAX_STATE_BYTES, Ban, VideoState, state_of
 from writer.batcher import Batcher
 from writer.entry import NotKept
+from writer.finding import Finding, Found
+from writer.limits import Limits
 from writer.metrics import MODERATED
 
-ASK_HISTORY_S: Final = 2.0
 STATE_RESERVE_BYTES: Final = 64 * 1024  # of a video's state, for what is no ban
 _NOBODY: Final = "\0"  # the user of control messages' ids: no user's id holds a control character
 MODERATORS: Final = ("moderator", "host")
@@ -70,9 +69,16 @@ class Moderating:
     """Takes requests of moderators. One batcher for each shard."""
 
     def __init__(
-        self, credentials: Credentials, states: VideoStates, connection: Client, batchers: Sequence[Batcher]
+        self,
+        credentials: Credentials,
+        limits: Limits,
+        states: VideoStates,
+        connection: Client,
+        batchers: Sequence[Batcher],
     ) -> None:
         self._credentials = credentials
+        self._limits = limits
+        self._finding = Finding(connection, len(batchers), lambda shard: batchers[shard].continuity.known)
         self._states = states
         self._connection = connection
         self._batchers = batchers
@@ -82,14 +88,13 @@ class Moderating:
         speaker, state = await self._speaker(asked)
         number = parse_comment_id(comment)
         reason = parse_reason(asked.body)
-        removal = state.removed.get(number)
-        if removal is not None:
-            return Done(removal.number, archived=True)
-        found = await self._find(asked.video, number, state)
+        if speaker.role_on(asked.video) not in MODERATORS:
+            # It costs more than a comment: what it asks for is looked up, and every part hears of it.
+            self._limits.take_delete(asked.video, speaker.user_id, time.monotonic_ns())
+        found = await self._finding.comment(asked.video, number, state)
+        await self._check_may_remove(asked.video, speaker, found)
         if found.deleted_by is not None:
-            return Done(found.deleted_by, archived=True)
-        if found.user_id != speaker.user_id:
-            self._check_moderator(speaker, asked.video)
+            return await self._remove_again(asked.video, number, found)
         what = {"commentId": str(number), "userId": found.user_id, "timestamp": found.posted_ms}
         key = f"delete {number}"
         return await self._say(asked.video, control.DELETE, speaker, reason, what, key=key, erases=number)
@@ -176,61 +181,36 @@ class Moderating:
             raise Refused(stored.code)
         said = Control(stored.number, int(time.time() * 1000), kind, orjson.loads(payload))
         self._states.learn(video, state_of(said))
-        try:
-            await self._states.add(video, state_of(said))
-            if erases is not None:
-                await jetstream.erase(self._connection, shard, erases)
-        except StoreError as error:
-            _log.warning("moderated, and not known everywhere yet", video=video, kind=kind, error=str(error))
-            raise Refused("not_stored") from None
+        await self._make_known(video, state_of(said), erases)
         MODERATED.labels(kind).inc()
         _log.info("moderated", video=video, kind=kind, number=stored.number, by=actor.user_id, role=actor.role)
         return Done(stored.number, await unharmed(stored.archived))
 
-    async def _find(self, video: str, number: int, state: VideoState) -> _Found:
-        """Return a comment. Raises `Refused`: `no_comment`, `unavailable`."""
-        shard = shard_of(video, len(self._batchers))
+    async def _remove_again(self, video: str, number: int, found: Found) -> Done:
+        """Do what a removal asks for once more: whoever repeats it may have been told that it was not done."""
+        assert found.deleted_by is not None
+        await self._make_known(video, found.removal, number)
+        return Done(found.deleted_by, await unharmed(self._batcher(video).archived(found.deleted_by)))
+
+    async def _make_known(self, video: str, piece: VideoState, erases: int | None) -> None:
+        """Add to a video's kept state, and take a text off the stream. Raises `Refused` (`not_stored`)."""
         try:
-            kept = await jetstream.kept(self._connection, subjects.stream_name(shard), {"seq": number})
-        except StoreError:
-            raise Refused("unavailable") from None
-        if kept is not None:
-            if kept.subject != subjects.comments(shard, video) or kept.kind is not None:
-                raise Refused("no_comment")
-            try:
-                comment = decode_payload(number, kept.posted_ms, kept.payload)
-            except ValueError:
-                raise Refused("no_comment") from None
-            removal = state.removed_users.get(comment.user_id)
-            is_removed = removal is not None and number < removal.number
-            return _Found(comment.user_id, kept.posted_ms, removal.number if removal and is_removed else None)
-        return await self._find_archived(shard, video, number)
+            await self._states.add(video, piece)
+            if erases is not None:
+                await jetstream.erase(self._connection, shard_of(video, len(self._batchers)), erases)
+        except StoreError as error:
+            _log.warning("moderated, and not known everywhere yet", video=video, error=str(error))
+            raise Refused("not_stored") from None
 
-    async def _find_archived(self, shard: int, video: str, number: int) -> _Found:
-        asked = {"video": video, "after": number - 1, "upto": number, "limit": 1}
-        try:
-            reply = await self._connection.request(subjects.history(shard), orjson.dumps(asked), timeout=ASK_HISTORY_S)
-            answer = orjson.loads(reply.data)
-            if "error" in answer:
-                raise Refused("unavailable")
-            for found, posted_ms, kind, user_id, *_ in answer["comments"]:
-                if found == number and kind == COMMENT_KIND:
-                    return _Found(user_id, posted_ms, answer.get("deletedBy", {}).get(str(number)))
-            through = int(answer["through"])
-        except (nats.errors.Error, OSError, ValueError, KeyError, TypeError):
-            raise Refused("unavailable") from None
-        if through < number <= self._batchers[shard].continuity.known:
-            raise Refused("unavailable")  # it may have been deleted a moment ago, and is not archived yet
-        raise Refused("no_comment")
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A comment: its author, None where it is deleted already, and by which control message then."""
-
-    user_id: str | None
-    posted_ms: int
-    deleted_by: int | None = None
+    async def _check_may_remove(self, video: str, speaker: Identity, found: Found) -> None:
+        """Raise `Refused` (`not_allowed`) for one who is neither a moderator nor the comment's author."""
+        if speaker.role_on(video) in MODERATORS:
+            return
+        author = found.user_id
+        if author is None and found.deleted_by is not None:
+            author = await self._finding.author_of_removed(video, found.deleted_by)
+        if author != speaker.user_id:
+            raise Refused("not_allowed")
 
 
 def _check_may_change(held: Ban | None, speaker: Identity, video: str) -> None:

@@ -10,7 +10,7 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from runtime.jetstream.errors import NO_MESSAGE, NOT_THERE, StoreAwayError, error_of
+from runtime.jetstream.errors import DELETE_FAILED, NO_MESSAGE, NOT_THERE, StoreAwayError, error_of
 from runtime.jetstream.messages import Kept, Stored, stored_message
 from wire import headers, subjects
 from wire.comment import posted_ms
@@ -67,8 +67,11 @@ async def erase(connection: Client, shard: int, number: int) -> None:
     """
     stream = subjects.stream_name(shard)
     answer = await api(connection, f"STREAM.MSG.DELETE.{stream}", {"seq": number, "no_erase": False})
-    if "error" in answer and answer["error"].get("err_code") not in NOT_THERE:
-        raise error_of(answer["error"])
+    if "error" not in answer or answer["error"].get("err_code") in NOT_THERE:
+        return
+    if answer["error"].get("err_code") == DELETE_FAILED and await kept(connection, stream, {"seq": number}) is None:
+        return
+    raise error_of(answer["error"])
 
 
 def _fields(head: bytes) -> dict[str, str]:

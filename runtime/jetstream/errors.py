@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 NO_MESSAGE: Final = 10037
-NOT_THERE: Final = {10037, 10043, 10057}  # a message that is to be deleted is none any more
+NOT_THERE: Final = {10037, 10043}  # a message that is to be deleted is none any more
+DELETE_FAILED: Final = 10057  # … or it is, and cannot be deleted: that is not told apart
 
 _ALREADY_STORED: Final = {10201, 10158}  # a message id of the batch is known already, or on its way
 _STREAM_FULL: Final = {10077, 10047}  # maximum bytes exceeded; insufficient storage

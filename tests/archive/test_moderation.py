@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import asyncpg
 import orjson
 import pytest
 
 from runtime import jetstream
-from tests.archive.conftest import SHARD, VIDEO, World, metric, until
+from runtime.jetstream import Outgoing, StoreError
+from tests.archive.conftest import SHARD, SHARDS, VIDEO, World, metric, until
 from wire import subjects
 from wire.control import Actor, encode_control
+from wire.headers import own_id
 from wire.video_state import decode_state
-from writer import archive
+from writer import archive, control_duties
 
 
 async def control(world: World, kind: str, *, reason: str | None = None, **what: object) -> int:
@@ -136,3 +141,105 @@ async def test_a_control_message_that_makes_no_sense_is_set_aside(world: World):
     await archived_through(world, after)
     assert list(await rows(world)) == [after]
     assert not await world.owner.fetch("SELECT FROM moderation_log")
+
+
+async def test_a_control_message_that_lacks_something_holds_up_nothing(world: World):
+    await world.start()
+    await world.store(b'{"by":"mod","userId":"eve","comments":false}', kind="ban")
+    await world.store(b'{"by":"mod","userId":"eve","comments":false,"untilMs":null,"reason":{}}', kind="ban")
+    [after] = await world.say("after")
+    await archived_through(world, after)
+    assert list(await rows(world)) == [after]
+
+
+async def test_a_kept_state_of_wrong_types_holds_up_nothing(world: World):
+    undone = metric("livecomments_archive_undone_total")
+    document = (
+        b'{"v":1,"number":1,"settings":{},"bans":{"eve":["x",null,1,"mod","host"]},"removed":{},"removedUsers":{}}'
+    )
+    await world.publisher.one(Outgoing(subjects.video_state(SHARD, VIDEO), document, own_id()))
+    await world.start()
+    await control(world, "ban", userId="eve", untilMs=None, comments=False)
+    [after] = await world.say("after")
+    await archived_through(world, after)
+    assert list(await rows(world)) == [after]
+    assert metric("livecomments_archive_undone_total") == undone + 1
+
+
+async def test_a_long_removal_holds_up_no_comments_and_goes_on_after_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    erase = jetstream.erase
+
+    async def slowly(*of: Any) -> None:
+        await asyncio.sleep(0.1)
+        await erase(*of)
+
+    monkeypatch.setattr(jetstream, "erase", slowly)
+    monkeypatch.setattr(control_duties, "ERASE_STEP", 2)
+    service = await world.start()
+    theirs = [await world.store(b'{"userId":"eve","message":"secret"}') for _ in range(40)]
+    ban = await control(world, "ban", userId="eve", untilMs=None, comments=True)
+
+    async def under_way() -> bool:
+        return bool(await world.owner.fetch("SELECT FROM removals WHERE reached > 0"))
+
+    await until(under_way)
+    [after] = await world.say("after")
+    await archived_through(world, after)
+    assert await under_way()
+    await world.stop(service)
+    assert await under_way()
+    monkeypatch.setattr(jetstream, "erase", erase)
+    await world.start()
+
+    async def done() -> bool:
+        return not await world.owner.fetch("SELECT FROM removals")
+
+    await until(done)
+    found = await rows(world)
+    assert [found[number]["deleted_by"] for number in theirs] == [ban] * len(theirs)
+    left, _ = await world.reader.after(SHARD, VIDEO, 0, 100)
+    assert [message.number for message in left] == [ban, after]
+
+
+async def test_a_text_that_jetstream_refuses_to_let_go_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch):
+    async def refuse(*_: Any) -> None:
+        raise StoreError("refused")
+
+    one, two = await world.say("secret", "kept")
+    theirs = await world.store(b'{"userId":"eve","message":"secret"}')
+    with monkeypatch.context() as broken:
+        broken.setattr(jetstream, "erase", refuse)
+        service = await world.start()
+        await delete(world, one)
+        last = await control(world, "ban", userId="eve", untilMs=None, comments=True)
+        await archived_through(world, last)
+
+        async def noted() -> bool:
+            found = await world.owner.fetch("SELECT comment_id FROM erasures ORDER BY comment_id")
+            return [row["comment_id"] for row in found] == [one, theirs]
+
+        await until(noted)
+        await world.stop(service)
+    await world.start()
+
+    async def nothing_left() -> bool:
+        return not await world.owner.fetch("SELECT FROM erasures")
+
+    await until(nothing_left)
+    left, _ = await world.reader.after(SHARD, VIDEO, 0, 100)
+    assert [message.number for message in left if message.kind is None] == [two]
+
+
+async def test_a_message_that_is_gone_is_well_and_one_that_must_stay_is_not(world: World):
+    number, *_ = await world.say("one", "two")
+    await jetstream.erase(world.connection, SHARD, number)
+    for gone in (number, number - 1, number + 1_000):
+        await jetstream.erase(world.connection, SHARD, gone)
+    name = subjects.stream_name(SHARDS)
+    config = {"name": name, "subjects": ["kept"], "deny_delete": True, "num_replicas": 1}
+    await jetstream.api(world.connection, f"STREAM.CREATE.{name}", config)
+    kept = (await world.publisher.one(Outgoing("kept", b"", own_id()))).number
+    with pytest.raises(StoreError):
+        await jetstream.erase(world.connection, SHARDS, kept)

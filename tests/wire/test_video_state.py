@@ -121,6 +121,10 @@ def test_no_more_removals_are_remembered_than_allowed_and_the_latest_are_among_t
         ("delete", {"by": "mod", "commentId": "5"}),
         ("ban", {"by": "mod", "userId": "eve", "untilMs": "x", "comments": False}),
         ("ban", {"by": "mod", "userId": "eve", "untilMs": None}),
+        ("ban", {"by": "mod", "userId": "eve", "comments": False}),
+        ("ban", {"by": "mod", "userId": "eve", "untilMs": -1, "comments": False}),
+        ("ban", {"by": "mod", "userId": "eve", "untilMs": None, "comments": False, "reason": []}),
+        ("ban", {"by": "mod", "role": 1, "userId": "eve", "untilMs": None, "comments": False}),
         ("unban", {"by": "mod"}),
         ("state", {"by": "mod", "paused": 1}),
         ("words", {"by": "mod", "words": [1]}),
@@ -131,6 +135,30 @@ def test_no_more_removals_are_remembered_than_allowed_and_the_latest_are_among_t
 def test_what_no_writer_has_written_is_no_control_message(kind, payload):
     with pytest.raises(ValueError, match="not a control message"):
         decode_control(1, 1, kind, orjson.dumps(payload))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"number": "1"},
+        {"settings": {"paused": [1, 1]}},
+        {"settings": {"words": [1, [1]]}},
+        {"settings": {"paused": ["1", True]}},
+        {"bans": {"eve": ["1", None, 1, "mod", "host"]}},
+        {"bans": {"eve": [1, "x", 1, "mod", "host"]}},
+        {"bans": {"eve": [1, None, 1, "mod"]}},
+        {"bans": {"eve": 1}},
+        {"removed": {"x": [1, 1]}},
+        {"removed": {"5": [1, None]}},
+        {"removedUsers": {"eve": "11"}},
+        {"removedUsers": []},
+    ],
+)
+def test_what_has_not_the_types_of_a_state_is_none(changed):
+    document = {"v": 1, "number": 1, "settings": {}, "bans": {}, "removed": {}, "removedUsers": {}}
+    decode_state(orjson.dumps(document))
+    with pytest.raises(ValueError, match=r"state|int"):
+        decode_state(orjson.dumps({**document, **changed}))
 
 
 def test_viewers_are_not_told_who_moderates_nor_why():

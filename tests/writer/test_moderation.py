@@ -12,11 +12,12 @@ import pytest
 from nats.aio.client import Client
 
 from runtime import jetstream
-from runtime.jetstream import Reader
+from runtime.jetstream import Reader, StoreAwayError
 from tests.writer.conftest import Answer, RunningWriter, stored, until
 from wire import subjects
 from wire.video import shard_of
 from wire.video_state import VideoState, decode_state
+from writer.limits import USER_BURST
 
 SHARDS = 2
 
@@ -130,6 +131,45 @@ async def test_what_is_removed_already_is_removed_by_the_same_message_whoever_as
     other = await open_room(video=room.video)
     again = await other.delete(number, user="boss", role="host")
     assert again.body["id"] == answers[0].body["id"]
+
+
+async def test_a_delete_that_was_not_done_is_done_when_it_is_repeated(
+    room: Room, connection: Client, monkeypatch: pytest.MonkeyPatch
+):
+    async def away(*_: Any) -> None:
+        raise StoreAwayError("away")
+
+    number = (await room.post("ann", "secret")).number
+    stream = subjects.stream_name(shard_of(room.video, SHARDS))
+    with monkeypatch.context() as broken:
+        broken.setattr(jetstream, "erase", away)
+        assert said(await room.delete(number)) == (503, "not_stored")
+        assert said(await room.delete(number)) == (503, "not_stored")
+    assert await jetstream.kept(connection, stream, {"seq": number}) is not None
+    assert (await room.delete(number)).status == 202
+    assert await jetstream.kept(connection, stream, {"seq": number}) is None
+    assert list((await kept_state(connection, room.video)).removed) == [number]
+
+
+async def test_what_is_removed_already_is_a_matter_of_its_author_and_moderators_alone(room: Room, connection: Client):
+    first, second = [(await room.post("ann")).number for _ in range(2)]
+    by = (await room.delete(first)).body["id"]
+    assert said(await room.delete(first, user="eve", role="viewer")) == (403, "not_allowed")
+    assert (await room.delete(first, user="ann", role="viewer")).body["id"] == by
+    ban = (await room.ban("ann", {"comments": True})).body["id"]
+    await room.unban("ann")
+    assert said(await room.delete(second, user="eve", role="viewer")) == (403, "not_allowed")
+    assert (await room.delete(second, user="ann", role="viewer")).body["id"] == ban
+    stream = subjects.stream_name(shard_of(room.video, SHARDS))
+    assert await jetstream.kept(connection, stream, {"seq": second}) is None
+
+
+async def test_taking_back_counts_as_speaking_does_and_moderators_are_not_held_up(open_room: OpenRoom):
+    room = await open_room(user_rate=0.1)
+    number = (await room.post("ann")).number
+    answers = [said(await room.delete(number, user="ann", role="viewer")) for _ in range(USER_BURST)]
+    assert answers == [(202, None)] * (USER_BURST - 1) + [(429, "too_many")]
+    assert [(await room.delete(number)).status for _ in range(USER_BURST)] == [202] * USER_BURST
 
 
 async def test_a_comment_of_another_video_a_control_message_and_nothing_at_all_are_not_found(room, open_room):
