@@ -73,6 +73,18 @@ class Part:
     missing: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest messages of a video, of any kind, up to the number `newest` (0: it has none).
+
+    `more`: there may be older ones.
+    """
+
+    messages: Sequence[Message]
+    newest: int
+    more: bool
+
+
 class HistoryAwayError(Exception):
     """History did not answer, or cannot reach its database."""
 
@@ -170,19 +182,20 @@ class Replays:
             sources.add(source)
             REPLAYS.labels(source).inc()
 
-    async def latest(self, shard: int, video: str, limit: int) -> list[Message]:
+    async def latest(self, shard: int, video: str, limit: int) -> Latest:
         """Return the newest `limit` messages of a video, or those of them that the stream keeps.
 
         Raises `StoreError`, and `HistoryAwayError` when the stream keeps none of them.
         """
         messages: list[Message] = []
         missing = None
-        async for part in self.parts(shard, video, 0, await self.newest(shard, video), limit):
+        newest = await self.newest(shard, video)
+        async for part in self.parts(shard, video, 0, newest, limit):
             messages += part.messages
             missing = part.missing or missing
         if missing is not None and not messages:
             raise HistoryAwayError("the stream keeps nothing of the video")
-        return messages
+        return Latest(messages, newest, more=missing is not None)
 
     async def stored_at(self, shard: int, video: str, number: int) -> int | None:
         """Return when a message was stored, in milliseconds; None where the stream does not hold it.

@@ -25,6 +25,11 @@ FRESH_S: Final = 1.0  # how long a snapshot's bytes are kept, and may be by shar
 MAX_KEPT: Final = 1_000
 MAX_ATTEMPTS: Final = 5  # to make one, while moderators remove what is in it
 MAX_MAKING: Final = 64  # at the same time, of different videos
+# Not every message is a comment that is still there: where too few of the newest are, more are looked at.
+WIDEN: Final = 4
+MAX_LOOKED_AT: Final = 1_600
+
+Items = list[dict[str, Any]]  # comments as they stand in a page
 
 _log = get_logger("edge")
 
@@ -85,7 +90,7 @@ class Snapshots:
                 with contextlib.suppress(StoreError):  # memory may have it all the same
                     await states.of(video)
                 state = states.last_known(video)
-                items = _from_ring(claimed) or await self._from_store(video)
+                items, newest = _from_ring(claimed) or await self._from_store(video)
                 if states.last_known(video) is state:
                     break
             else:
@@ -96,9 +101,8 @@ class Snapshots:
         finally:
             if claimed is not None:
                 self._channels.release(claimed)
-        newest = items[-1]["id"] if items else None
         viewers = self._count_viewers(video)
-        body = orjson.dumps({"comments": items, "newest": newest, "viewers": viewers})
+        body = orjson.dumps({"comments": items, "newest": str(newest) if newest else None, "viewers": viewers})
         snapshot = Snapshot(body, f'"{newest}-{len(items)}-{viewers}-{state.number}"', self._loop.time())
         self._kept[video] = snapshot
         self._kept.move_to_end(video)
@@ -106,23 +110,29 @@ class Snapshots:
             self._kept.popitem(last=False)
         return snapshot
 
-    async def _from_store(self, video: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
-        for message in await self._replays.latest(shard_of(video, self._shards), video, COMMENTS):
-            with contextlib.suppress(ValueError):  # not the payload of a comment: there is nothing to show of it
-                if message.kind is None and not self._moderation.hides(video, message):
-                    items.append(decode_payload(message.number, message.posted_ms, message.payload).item())
-        return items
+    async def _from_store(self, video: str) -> tuple[Items, int]:
+        """Return the newest comments, and the number up to which there are no others."""
+        look_at = COMMENTS
+        while True:
+            latest = await self._replays.latest(shard_of(video, self._shards), video, look_at)
+            items: Items = []
+            for message in latest.messages:
+                with contextlib.suppress(ValueError):  # not the payload of a comment: there is nothing to show of it
+                    if message.kind is None and not self._moderation.hides(video, message):
+                        items.append(decode_payload(message.number, message.posted_ms, message.payload).item())
+            if len(items) >= COMMENTS or not latest.more or look_at >= MAX_LOOKED_AT:
+                return items[-COMMENTS:], latest.newest
+            look_at *= WIDEN
 
 
-def _from_ring(opened: OpenVideo | None) -> list[dict[str, Any]]:
-    """Return the newest comments out of memory; none unless it holds enough of them."""
+def _from_ring(opened: OpenVideo | None) -> tuple[Items, int] | None:
+    """Return the newest comments out of memory, and the number up to which that is; None unless it holds enough."""
     if opened is None or not opened.feed.is_open:
-        return []
+        return None
     if not opened.channel.is_whole_after(opened.channel.ring.floor):
-        return []  # it is a sample of them
+        return None  # it is a sample of them
     frames = opened.channel.ring.last(COMMENTS, is_comment)
-    return [_item(frame) for frame in frames] if len(frames) == COMMENTS else []
+    return ([_item(frame) for frame in frames], opened.feed.newest) if len(frames) == COMMENTS else None
 
 
 def _item(frame: bytes) -> dict[str, Any]:

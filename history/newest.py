@@ -6,21 +6,21 @@ video's newest page is remembered. A page that ends where both end says that the
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from history.row import Row
 from runtime.jetstream import BATCH_MAX, Reader, Stored
 from wire.comment import decode_payload
+from wire.control import BAN, DELETE, decode_control
+from wire.video_state import NOTHING, VideoState, state_of
 
 MAX_REMEMBERED: Final = 500  # videos; about 30 KB each at most
 EMPTY_S: Final = 60.0
-DELETE: Final = "delete"
 _GROWTH: Final = 8  # how much farther back each step looks
 
 
@@ -71,21 +71,19 @@ class Newest:
                 is_known = True
                 rows = {row["comment_id"]: {name: row[name] for name in _COLUMNS} for row in kept.rows}
                 more = kept.more
-        deleted = set()
         for message in messages:
-            if message.kind == DELETE:
-                deleted.add(_deleted_by(message))
-            elif message.kind is None and message.number not in rows:
+            if message.kind is None and message.number not in rows:
                 rows[message.number] = _row(message)
-        for number in deleted & rows.keys():
-            rows[number] |= {"deleted": True}
-        if not is_known:
-            raise NothingKnownError
+        removed = _removed_by(messages)
+        for number, row in rows.items():
+            row["deleted"] = row["deleted"] or removed.hides(number, row["user_id"])
+        if not is_known or (more and not rows):
+            raise NothingKnownError  # control messages alone say nothing of what may be below them
         numbers = sorted(rows, reverse=True)
         return NewestRows([rows[number] for number in numbers[:limit]], more or len(numbers) > limit)
 
     async def _newest_messages(self, shard: int, video: str, wanted: int) -> list[Stored]:
-        """Return at least the newest `wanted` messages of a video that the stream holds, oldest first, or all."""
+        """Return a video's messages in the stream, oldest first: all, or those with the newest `wanted` comments."""
         newest = await self._reader.newest(shard, video)
         if newest is None:
             return []
@@ -96,8 +94,8 @@ class Newest:
             messages, further = await self._reader.after(shard, video, begin, BATCH_MAX)
             while further:  # more than one reply holds
                 rest, further = await self._reader.after(shard, video, messages[-1].number, BATCH_MAX)
-                messages = messages[-wanted:] + rest
-            if len(messages) >= wanted or begin < first:
+                messages = messages[-BATCH_MAX:] + rest
+            if sum(message.kind is None for message in messages) >= wanted or begin < first:
                 return messages
             span *= _GROWTH
 
@@ -111,8 +109,12 @@ def _row(message: Stored) -> dict[str, Any]:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
-def _deleted_by(message: Stored) -> int:
-    try:
-        return int(orjson.loads(message.payload)["commentId"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+def _removed_by(messages: Sequence[Stored]) -> VideoState:
+    """Return what the control messages among some messages remove, one by one or all of a user's."""
+    state = NOTHING
+    for message in messages:
+        if message.kind in (DELETE, BAN):
+            with contextlib.suppress(ValueError):
+                control = decode_control(message.number, message.posted_ms, message.kind, message.payload)
+                state = state.merge(state_of(control))
+    return state

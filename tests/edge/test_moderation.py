@@ -147,6 +147,21 @@ async def test_a_snapshot_is_made_anew_when_something_in_it_is_removed(edge, sto
     assert now[0] != etag
 
 
+async def test_a_snapshot_shows_comments_also_where_the_newest_messages_are_none(
+    cold_edge: EdgeProcess, store: Store, viewers: Viewers, moderator: Moderator, video: str, token: str
+):
+    url = f"{cold_edge.url}/comments/{video}/snapshot"
+    numbers = await store.post_many(video, 110)
+    for _ in range(150):
+        last = await moderator.say(video, "praise", kept=False)
+    for number in numbers[-5:]:
+        last = await moderator.delete(video, number)
+    async with viewers.session.get(url, headers={"Authorization": f"Bearer {token}"}) as response:
+        made = await response.json()
+    assert [int(comment["id"]) for comment in made["comments"]] == numbers[5:-5]
+    assert made["newest"] == str(last)
+
+
 async def test_a_banned_viewer_is_sent_away_at_once_and_not_let_in_again(
     edge: EdgeProcess, viewers: Viewers, moderator: Moderator, video: str, tokens: Tokens
 ):

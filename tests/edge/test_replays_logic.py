@@ -213,13 +213,15 @@ async def test_the_newest_number_where_history_lags_is_the_last_one_trimmed():
 async def test_the_latest_comments_come_from_the_stream_when_history_is_away():
     shard = Shard(list(range(1, 301)))
     shard.first, shard.history_is_away = 271, True
-    assert [message.number for message in await replays(shard).latest(SHARD, VIDEO, 100)] == list(range(271, 301))
+    assert [message.number for message in (await replays(shard).latest(SHARD, VIDEO, 100)).messages] == list(
+        range(271, 301)
+    )
 
 
 async def test_the_latest_comments_are_the_latest_also_when_history_lags_far_behind():
     shard = Shard(list(range(1, 2_001)))
     shard.through = 50
-    latest = [message.number for message in await replays(shard).latest(SHARD, VIDEO, 100)]
+    latest = [message.number for message in (await replays(shard).latest(SHARD, VIDEO, 100)).messages]
     assert latest == list(range(2_001 - len(latest), 2_001))
     assert len(latest) == 100
 

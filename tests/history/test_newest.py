@@ -15,6 +15,7 @@ from tests.history.conftest import SHARDS, Archived, Reader
 from tests.servers import Database
 from wire import subjects
 from wire.comment import encode_payload
+from wire.control import Actor, encode_control
 from wire.headers import message_id
 from wire.video import shard_of
 
@@ -26,13 +27,18 @@ class Store:
         self._publisher = Publisher(connection)
         self._archived = archived
 
-    async def say(self, video: str, text: str, *, archived: bool = False) -> int:
+    async def say(self, video: str, text: str, *, archived: bool = False, user: str = "ann") -> int:
         subject = subjects.comments(shard_of(video, SHARDS), video)
-        outgoing = Outgoing(subject, encode_payload("ann", text), message_id(video, "ann", None))
+        outgoing = Outgoing(subject, encode_payload(user, text), message_id(video, user, None))
         number = (await self._publisher.one(outgoing)).number
         if archived:
-            await self._archived.add(video, number, message=text, posted_ms=1)
+            await self._archived.add(video, number, message=text, posted_ms=1, user_id=user)
         return number
+
+    async def control(self, video: str, kind: str, **what: object) -> int:
+        subject = subjects.comments(shard_of(video, SHARDS), video)
+        payload = encode_control(Actor("mod", "moderator"), what)
+        return (await self._publisher.one(Outgoing(subject, payload, message_id(video, "mod", None), kind))).number
 
 
 @pytest.fixture
@@ -79,6 +85,26 @@ async def test_what_was_read_before_is_remembered_below_what_came_since(
     assert [int(one["id"]) for one in page["comments"]] == [*reversed(old + new)]
     assert page["comments"][1:] == before["comments"]
     assert page["nextCursor"] is None
+
+
+async def test_what_moderators_removed_is_not_on_it_however_many_messages_that_took(
+    reader: Reader, archived: Archived, store: Store, away
+) -> None:
+    video = archived.new_video()
+    first = await store.say(video, "kept", archived=True)
+    one, two = [await store.say(video, "secret", user=user, archived=True) for user in ("eve", "ben")]
+    await reader.page(video)  # is remembered
+    late = await store.say(video, "secret", user="eve")
+    await store.control(video, "ban", userId="eve", untilMs=None, comments=True)
+    await store.control(video, "delete", commentId=str(two), userId="ben", timestamp=1)
+    for _ in range(60):
+        await store.control(video, "state", paused=True)
+    away()
+    page = await reader.page(video)
+    assert [(int(comment["id"]), comment.get("deleted")) for comment in page["comments"]] == [
+        *((number, True) for number in (late, two, one)),
+        (first, None),
+    ]
 
 
 async def test_of_a_video_of_which_nobody_here_knows_anything_it_is_not_said_that_it_is_empty(
