@@ -16,7 +16,7 @@ from cluster.passwords import SecretFiles
 from cluster.ports import LOOPBACK, Ports
 from cluster.postgres import Postgres
 from runtime.settings import HMAC, PREFIX, Settings
-from runtime.streams import MODERATION_BYTES, SET_ASIDE_BYTES
+from runtime.streams import further_bytes
 
 MIN_STREAM_BYTES: Final = 1024**2
 STORE_SHARE: Final = 0.5  # of what the disk has left, for all streams together, unless STREAM_BYTES says more
@@ -68,7 +68,7 @@ def make_plan(settings: Settings, folder: DataFolder, secrets: SecretFiles) -> P
         port=ports.pick(),
         monitor_port=ports.pick(),
         secrets=secrets,
-        store_bytes=store_bytes(folder.disk_bytes(), settings.shards, stream_bytes),
+        store_bytes=store_bytes(folder.disk_bytes(), settings.shards, stream_bytes, further_bytes(settings)),
     )
     token_file = settings.token_secret_file or secrets.token
     public = tuple(f"http://{host}:{settings.port}" for host in (LOOPBACK, "localhost"))
@@ -137,13 +137,13 @@ def stream_bytes(wanted: int, shards: int, room_bytes: int) -> int:
     return max(MIN_STREAM_BYTES, min(wanted, int(room_bytes * STORE_SHARE) // shards))
 
 
-def store_bytes(disk_bytes: int, shards: int, stream_bytes: int) -> int:
-    """Return what all streams together may reserve.
+def store_bytes(disk_bytes: int, shards: int, stream_bytes: int, further_bytes: int) -> int:
+    """Return what all streams together may reserve: those of the shards, and `further_bytes` for the others.
 
     NATS refuses to read a stream again that reserves more than that, so it is never less than what an earlier run may
     have reserved: the disk's size. What really bounds a stream is its own limit.
     """
-    return max(disk_bytes, shards * stream_bytes) + 2 * SET_ASIDE_BYTES + MODERATION_BYTES
+    return max(disk_bytes, shards * stream_bytes) + further_bytes
 
 
 def _edge(number: int, ports: Ports, common: dict[str, str], settings: Settings) -> Part:

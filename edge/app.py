@@ -102,6 +102,7 @@ class Edge:
             self.roster.run,
             probe.run,
             revocations.run,
+            moderation.run,
             lambda: sweep(self.channels, self.admission.viewers, settings),
         )
         self._tasks = [asyncio.create_task(_for_ever(one)) for one in work]

@@ -7,6 +7,7 @@ the state was read, so nobody who is banned is shown anything, and no text that 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from edge.coming_back import BANNED_RETRY_MS, between
 from edge.metrics import ENDED
 from edge.replays import Message
 from edge.viewer import Viewer
+from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import StoreError
 from runtime.tokens import Identity
 from runtime.video_states import VideoStates
@@ -37,7 +39,8 @@ class Moderation:
     """The states of the videos that this edge has to do with, and what follows from them."""
 
     def __init__(self, connection: Client, shards: int) -> None:
-        self.states = VideoStates(connection, shards, self._changed)
+        self.states = VideoStates(connection, shards, self._changed, in_use=lambda video: video in self._open)
+        self._lost = asyncio.Event()  # the connection was, and the states of open videos are to be read again
         self._open: Mapping[str, OpenVideo] = {}
         self._viewers: Mapping[Viewer, OpenVideo | None] = {}
         self._streams_of: Callable[[str], int] = lambda _: 0
@@ -61,8 +64,15 @@ class Moderation:
     def reconnected(self) -> None:
         """Read the states of the open videos again: what was told while the connection was lost was not heard."""
         self.states.reconnected()
-        for video in self._open:
-            self.states.read_again(video)
+        self._lost.set()
+
+    async def run(self) -> None:
+        """Read them, for ever: some at a time, as an edge may have many open and all edges come back at once."""
+        while True:
+            end_if_cancelled()
+            await self._lost.wait()
+            self._lost.clear()
+            await self.states.read_again(tuple(self._open))
 
     async def check(self, video: str, identity: Identity | None) -> None:
         """Raise `Refused` (`banned`) for one who is shut out of a video.

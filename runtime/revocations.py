@@ -1,8 +1,8 @@
 """Tokens that are no longer good though they have not expired: one of them, or all that a user was given so far.
 
-A revocation is a message in the stream `moderation`, one under each subject, which goes by itself when no token that it
-could be about is good any more. Every part holds all of them: JetStream tells each new one, and what could not be heard
-is read again every few seconds and when a connection is back.
+A revocation is a message in the stream `revocations`, one under each subject, which goes by itself when no token that
+it could be about is good any more. Every part holds all of them: JetStream tells each new one, and what could not be
+heard is read again every few seconds and when a connection is back.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Revocations:
     async def start(self) -> None:
         """Listen, and read what there is; what cannot be read now is read soon."""
         await self._reader.start()
-        await self._connection.subscribe(subjects.moderated_tokens(), cb=self._told)
+        await self._connection.subscribe(subjects.moderated_token("*"), cb=self._told)
         try:
             await self._read()
         except StoreError as error:
@@ -120,7 +120,7 @@ class Revocations:
     async def _read(self) -> None:
         while True:
             messages, more = await self._reader.kept_after(
-                subjects.MODERATION_STREAM, subjects.revoked("*"), self._read_upto, READ_AT_ONCE
+                subjects.REVOCATIONS_STREAM, subjects.revoked("*"), self._read_upto, READ_AT_ONCE
             )
             for message in messages:
                 with contextlib.suppress(ValueError):

@@ -164,6 +164,9 @@ class Settings(BaseSettings):
     keep_s: int = Field(3600, ge=1, description="how long JetStream keeps what is archived; not below KEY_LIFE_S")
     retention_s: Limit = Field(0, description="how long Postgres keeps comments at least; 0: for ever")
     stream_bytes: int = Field(1024**3, ge=1024**2, description="bytes that one shard's stream may hold")
+    moderation_bytes: int = Field(
+        256 * 1024**2, ge=16 * 1024**2, description="bytes that the states of all moderated videos may take"
+    )
     replicas: int = Field(1, ge=1, le=5, description="copies of each stream")
 
     @field_validator("retention_s")

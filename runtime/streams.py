@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES: Final = 32 * 1024  # a comment has at most 8 KiB of body; names and headers come on top
 SET_ASIDE_BYTES: Final = 64 * 1024 * 1024
-MODERATION_BYTES: Final = 64 * 1024 * 1024
+REVOCATIONS_BYTES: Final = 128 * 1024 * 1024  # some 400,000; each goes with the last token that it could be about
 MAX_STATE_MESSAGE_BYTES: Final = 640 * 1024  # the state of a video has at most 512 KiB
 SHARDS_KEY: Final = "livecomments-shards"
 
@@ -52,8 +52,9 @@ async def provision(
         done(subjects.stream_name(shard))
     await _create_or_update(connection, _set_aside_stream(settings))
     done(subjects.SET_ASIDE_STREAM)
-    await make_moderation_stream(connection, settings)
-    done(subjects.MODERATION_STREAM)
+    await make_moderation_streams(connection, settings)
+    done(subjects.VIDEO_STATES_STREAM)
+    done(subjects.REVOCATIONS_STREAM)
 
 
 async def check_shards(connection: Client, settings: Settings) -> None:
@@ -76,9 +77,15 @@ async def make_shard_stream(connection: Client, settings: Settings, shard: int, 
     return await _create_or_update(connection, _shard_stream(settings, shard, first_seq))
 
 
-async def make_moderation_stream(connection: Client, settings: Settings) -> None:
-    """Make the stream that keeps the states of videos as it should be: without it no edge opens a video."""
+async def make_moderation_streams(connection: Client, settings: Settings) -> None:
+    """Make the streams that keep the states of videos, without which no edge opens one, and the revocations."""
     await _create_or_update(connection, _moderation_stream(settings))
+    await _create_or_update(connection, _revocations_stream(settings))
+
+
+def further_bytes(settings: Settings) -> int:
+    """Return what the streams beside those of the shards may hold, with as much room again for what NATS needs."""
+    return 2 * SET_ASIDE_BYTES + settings.moderation_bytes + REVOCATIONS_BYTES
 
 
 async def take_subjects_off(connection: Client, shard: int) -> None:
@@ -200,20 +207,40 @@ def _set_aside_stream(settings: Settings) -> dict[str, Any]:
 
 def _moderation_stream(settings: Settings) -> dict[str, Any]:
     return {
-        "name": subjects.MODERATION_STREAM,
-        "description": "what moderators have decided: the state of each video, and revocations",
-        "subjects": [subjects.MODERATION],
+        "name": subjects.VIDEO_STATES_STREAM,
+        "description": "what moderators have decided: the state of each video",
+        "subjects": [subjects.video_state("*", "*")],
         "storage": "file",
         "retention": "limits",
         "discard": "new",  # full: refuse; who is banned stays banned
-        "max_bytes": MODERATION_BYTES,
+        "max_bytes": settings.moderation_bytes,
         "max_msgs_per_subject": 1,  # the newest state is the state
         "max_msg_size": MAX_STATE_MESSAGE_BYTES,
         "num_replicas": settings.replicas,
         "duplicate_window": settings.key_life_s * _S_TO_NS,
         "allow_direct": True,
+        "allow_msg_ttl": True,  # a state of which nothing is left to know goes by itself
+        "metadata": {SHARDS_KEY: str(settings.shards)},
+    }
+
+
+def _revocations_stream(settings: Settings) -> dict[str, Any]:
+    # A stream of its own: whoever fills the other one must not thereby keep his token.
+    return {
+        "name": subjects.REVOCATIONS_STREAM,
+        "description": "tokens that are no longer good",
+        "subjects": [subjects.revoked("*")],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",  # full: refuse; who is shut out stays so
+        "max_bytes": REVOCATIONS_BYTES,
+        "max_msgs_per_subject": 1,
+        "max_msg_size": MAX_MESSAGE_BYTES,
+        "num_replicas": settings.replicas,
+        "duplicate_window": settings.key_life_s * _S_TO_NS,
+        "allow_direct": True,
         "allow_msg_ttl": True,  # a revocation ends with the last token that it could be about
-        "republish": {"src": subjects.MODERATION, "dest": subjects.MODERATED},
+        "republish": {"src": subjects.revoked("*"), "dest": subjects.moderated_token("{{wildcard(1)}}")},
         "metadata": {SHARDS_KEY: str(settings.shards)},
     }
 

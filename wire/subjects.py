@@ -13,8 +13,9 @@
 | `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
 | `viewers.S` | edge | how many viewers it has of each of the shard's videos |
 | `moderation.video.S.V` | writer, archiver | the state of a video, kept by the stream `moderation` |
-| `moderation.revoked.K` | writer | a revocation, kept likewise; `K` stands for what is revoked |
-| `moderated.…` | JetStream | either of these again, as soon as it is kept |
+| `moderated.video.S.V` | writer, archiver | what was just added to the state of a video |
+| `moderation.revoked.K` | writer | a revocation, kept by the stream `revocations`; `K` stands for what is revoked |
+| `moderated.revoked.K` | JetStream | the revocation again, as soon as it is kept |
 | `edges` | edge | where viewers can connect to it directly, and how many it has |
 | `history.S` | edge, asking history | the part of a replay that JetStream no longer keeps |
 """
@@ -24,9 +25,8 @@ from __future__ import annotations
 from typing import Literal
 
 SET_ASIDE_STREAM = "setaside"
-MODERATION_STREAM = "moderation"
-MODERATION = "moderation.>"
-MODERATED = "moderated.>"
+VIDEO_STATES_STREAM = "moderation"
+REVOCATIONS_STREAM = "revocations"
 EDGES = "edges"
 
 
@@ -95,14 +95,14 @@ def history(shard: int) -> str:
     return f"history.{shard}"
 
 
-def video_state(shard: int, video: str) -> str:
-    """Return the subject under which the state of a video is kept."""
+def video_state(shard: int | Literal["*"], video: str) -> str:
+    """Return the subject under which the state of a video is kept; `*` and `*` for all of them."""
     return f"moderation.video.{shard}.{video}"
 
 
-def moderated_videos() -> str:
-    """Return the subject on which the states of all videos are told when they change."""
-    return "moderated.video.*.*"
+def moderated_video(shard: int | Literal["*"], video: str) -> str:
+    """Return the subject on which it is told what is new in the state of a video; `*` and `*` for all of them."""
+    return f"moderated.video.{shard}.{video}"
 
 
 def revoked(key: str) -> str:
@@ -110,9 +110,9 @@ def revoked(key: str) -> str:
     return f"moderation.revoked.{key}"
 
 
-def moderated_tokens() -> str:
-    """Return the subject on which all revocations are told."""
-    return "moderated.revoked.*"
+def moderated_token(key: str) -> str:
+    """Return the subject on which a revocation is told; `*` for all of them."""
+    return f"moderated.revoked.{key}"
 
 
 def video_of(subject: str) -> str:

@@ -16,8 +16,10 @@ import orjson
 from wire.control import BAN, DELETE, STATE, STATE_DEFAULTS, UNBAN, WORDS, Control
 
 REMEMBER_MS: Final = 24 * 3600 * 1000  # what is over is forgotten after that
-REMEMBER_ARCHIVED_MS: Final = 600 * 1000  # … and removals that are in the archive, on its replicas too, after that
+REMEMBER_REMOVALS_MS: Final = 7 * 24 * 3600 * 1000  # … and removals after that: Postgres may be away for so long
+REMEMBER_ARCHIVED_MS: Final = 600 * 1000  # … those of comments that are in the archive, and on its replicas, after that
 MAX_REMOVED: Final = 5_000  # removed comments that are remembered
+MAX_REMOVED_USERS: Final = 5_000  # … and users whose comments are
 MAX_BANS: Final = 5_000  # of one video
 MAX_STATE_BYTES: Final = 512 * 1024  # of the whole, written as JSON
 LIFTED: Final = 0  # a ban until 1970
@@ -62,6 +64,11 @@ class VideoState:
     bans: Mapping[str, Ban] = field(default_factory=dict)
     removed: Mapping[int, Removal] = field(default_factory=dict)
     removed_users: Mapping[str, Removal] = field(default_factory=dict)
+
+    @property
+    def weight(self) -> int:
+        """Return how many things it holds, each of about 200 bytes of memory."""
+        return len(self.bans) + len(self.removed) + len(self.removed_users) + len(self.blocked_words)
 
     @property
     def hides_any(self) -> bool:
@@ -124,19 +131,48 @@ class VideoState:
 
         Messages up to the number `archived` are known to be in the archive.
         """
-        since_ms, archived_ms = now_ms - REMEMBER_MS, now_ms - REMEMBER_ARCHIVED_MS
-        bans = {user: ban for user, ban in self.bans.items() if not _is_over(ban, since_ms)}
-        removed = {
+        since_ms, archived_ms = now_ms - REMEMBER_REMOVALS_MS, now_ms - REMEMBER_ARCHIVED_MS
+        bans = {user: ban for user, ban in self.bans.items() if not _is_over(ban, now_ms - REMEMBER_MS)}
+        removed: Mapping[int, Removal] = {
             number: one
             for number, one in self.removed.items()
             if one.posted_ms > (archived_ms if one.number <= archived else since_ms)
         }
-        for number in sorted(removed, key=lambda one: removed[one].number)[: max(0, len(removed) - MAX_REMOVED)]:
-            del removed[number]
-        users = {user: one for user, one in self.removed_users.items() if one.posted_ms > since_ms}
+        users: Mapping[str, Removal] = {
+            user: one for user, one in self.removed_users.items() if one.posted_ms > since_ms
+        }
+        removed, users = _newest(removed, MAX_REMOVED), _newest(users, MAX_REMOVED_USERS)
         if (len(bans), len(removed), len(users)) == (len(self.bans), len(self.removed), len(self.removed_users)):
             return self
         return replace(self, bans=bans, removed=removed, removed_users=users)
+
+    def fitting(self, max_bytes: int) -> VideoState:
+        """Return the state without as many of the oldest removals as have to go for it to be no longer than that.
+
+        The oldest are the ones that everybody has done long ago. Bans and settings stay, whatever they take.
+        """
+        state = self
+        while state.hides_any and len(state.encode()) > max_bytes:
+            state = replace(
+                state,
+                removed=_newest(state.removed, len(state.removed) // 2),
+                removed_users=_newest(state.removed_users, len(state.removed_users) // 2),
+            )
+        return state
+
+    def ends_ms(self, now_ms: int) -> int | None:
+        """Return from when on nothing of it matters to anybody, in milliseconds; None for never."""
+        if any(ban.until_ms is None for ban in self.bans.values()):
+            return None
+        if any(one.value != STATE_DEFAULTS.get(name, []) for name, one in self.settings.items()):
+            return None
+        removals = [*self.removed.values(), *self.removed_users.values()]
+        return max(
+            now_ms + REMEMBER_MS,
+            *(max(ban.until_ms or 0, ban.posted_ms) + REMEMBER_MS for ban in self.bans.values()),
+            *(one.posted_ms + REMEMBER_REMOVALS_MS for one in removals),
+            0,
+        )
 
     def encode(self) -> bytes:
         """Return it as JSON."""
@@ -229,6 +265,14 @@ def _is_over(ban: Ban, since_ms: int) -> bool:
 
 
 _Key = TypeVar("_Key", int, str)
+
+
+def _newest(removals: Mapping[_Key, Removal], count: int) -> Mapping[_Key, Removal]:
+    """Return the removals without the oldest of what is too much."""
+    if len(removals) <= count:
+        return removals
+    ordered = sorted(removals.items(), key=lambda one: one[1].number)
+    return dict(ordered[len(ordered) - count :])
 
 
 def _newer(these: Mapping[_Key, _Entry], those: Mapping[_Key, _Entry]) -> Mapping[_Key, _Entry]:

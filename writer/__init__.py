@@ -44,5 +44,6 @@ In the order of a comment's way:
 | `trimming.py` | taking off the stream what is archived and old |
 | `retention.py` | dropping what is too old, a block at a time |
 | `archive_lag.py` | how far the archive is behind |
+| `fill_watch.py` | how full the streams of moderation are |
 | `archiver_metrics.py` | what the archiver tells Prometheus |
 """

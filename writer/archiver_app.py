@@ -19,6 +19,7 @@ from wire import subjects
 from wire.mark import Claim
 from writer.archive_lag import LagWatch
 from writer.archiver import ShardArchiver
+from writer.fill_watch import FillWatch
 from writer.retention import Retention
 
 NAME: Final = "archiver"
@@ -68,6 +69,7 @@ class ArchiverService:
         if self._settings.retention_s:
             retention = Retention(self._settings, self._archivers)
             self._tasks.append(asyncio.create_task(retention.run(), name="retention"))
+        self._tasks.append(asyncio.create_task(FillWatch(connection).run(), name="fill"))
         self._tasks.append(asyncio.create_task(LagWatch(reader, self._archivers).run(), name="lag"))
 
     async def drain(self) -> None:

@@ -27,3 +27,6 @@ BLOCKS_DROPPED: Final = Counter("livecomments_archive_blocks_dropped", "Blocks d
 REMOVED: Final = Counter("livecomments_archive_removed", "Comments overwritten after their user was banned", _SHARD)
 # A state that cannot be kept, a text that cannot be taken off the stream: each try counts. The log says which.
 UNDONE: Final = Counter("livecomments_archive_undone", "Duties of control messages that JetStream refused", _SHARD)
+FILLED: Final = Gauge(
+    "livecomments_moderation_filled", "Share of its bytes that a stream of moderation holds", ["stream"]
+)

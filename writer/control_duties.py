@@ -25,7 +25,7 @@ from writer.archiver_metrics import REMOVED, UNDONE
 from writer.rows import Row
 
 ERASE_STEP: Final = 100  # texts that are taken off the stream between two batches of comments
-ERASE_AT_ONCE: Final = 16
+AT_ONCE: Final = 16  # of what is asked of JetStream
 LATE_S: Final = 1.0  # after so long a removal goes on by a step though the archive is behind
 ERASE_AGAIN_S: Final = 10.0  # after which what JetStream has refused is tried again
 
@@ -66,8 +66,10 @@ class ControlDuties:
         pieces = dict.fromkeys((video for video, _ in controls), NOTHING)
         for video, control in controls:
             pieces[video] = pieces[video].merge(state_of(control))
-        for video, piece in pieces.items():
-            await self._keep(video, piece, through)
+        videos = list(pieces.items())
+        for place in range(0, len(videos), AT_ONCE):
+            some = videos[place : place + AT_ONCE]
+            await asyncio.gather(*(self._keep(video, piece, through) for video, piece in some))
         self._removes = True
         return await self._erase(
             [int(control.detail["commentId"]) for _, control in controls if control.kind == DELETE]
@@ -122,8 +124,8 @@ class ControlDuties:
     async def _erase(self, numbers: Sequence[int]) -> list[int]:
         """Take texts off the stream. Returns those that JetStream refuses. Raises `StoreAwayError`."""
         refused: list[int] = []
-        for place in range(0, len(numbers), ERASE_AT_ONCE):
-            some = numbers[place : place + ERASE_AT_ONCE]
+        for place in range(0, len(numbers), AT_ONCE):
+            some = numbers[place : place + AT_ONCE]
             done = await asyncio.gather(*map(self._erase_one, some))
             refused += [number for number, is_gone in zip(some, done, strict=True) if not is_gone]
         if refused:

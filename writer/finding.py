@@ -6,7 +6,7 @@ said by the control message that removed it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from wire.control import BAN, DELETE
 from wire.problem import Refused
 from wire.video import shard_of
 from wire.video_state import NOTHING, Removal, VideoState
+from writer.batcher import Batcher
 
 ASK_HISTORY_S: Final = 2.0
 
@@ -49,16 +50,15 @@ class _Archived:
 
 
 class Finding:
-    """Finds comments. `known` is told a shard, and returns the highest number that is known there."""
+    """Finds comments. One batcher for each shard, which says how far its numbers go."""
 
-    def __init__(self, connection: Client, shards: int, known: Callable[[int], int]) -> None:
+    def __init__(self, connection: Client, batchers: Sequence[Batcher]) -> None:
         self._connection = connection
-        self._shards = shards
-        self._known = known
+        self._batchers = batchers
 
     async def comment(self, video: str, number: int, state: VideoState) -> Found:
         """Return a comment of a video whose state is known. Raises `Refused`: `no_comment`, `unavailable`."""
-        shard = shard_of(video, self._shards)
+        shard = shard_of(video, len(self._batchers))
         kept = await self._kept(shard, number)
         alone = state.removed.get(number)
         if kept is None:
@@ -84,7 +84,7 @@ class Finding:
 
         Raises `Refused` (`unavailable`).
         """
-        shard = shard_of(video, self._shards)
+        shard = shard_of(video, len(self._batchers))
         kept = await self._kept(shard, by)
         if kept is not None:
             kind, payload = (kept.kind if kept.subject == subjects.comments(shard, video) else None), kept.payload
@@ -110,7 +110,7 @@ class Finding:
         found = await self._archived(shard, video, number)
         if found.row is not None and found.row[2] == COMMENT_KIND:
             return Found(found.row[3], found.row[1], found.deleted_by)
-        if found.through < number <= self._known(shard):
+        if found.through < number <= self._batchers[shard].continuity.known:
             raise Refused("unavailable")  # it may have been deleted a moment ago, and is not archived yet
         raise Refused("no_comment")
 

@@ -27,14 +27,14 @@ from wire.control import Actor, Control, encode_control
 from wire.orders import parse_ban, parse_comment_id, parse_reason, parse_state, parse_user_id, parse_words
 from wire.problem import Refused
 from wire.video import check_video, shard_of
-from wire.video_state import MAX_BANS, MAX_STATE_BYTES, Ban, VideoState, state_of
+from wire.video_state import LIFTED, MAX_BANS, MAX_STATE_BYTES, Ban, VideoState, state_of
 from writer.batcher import Batcher
 from writer.entry import NotKept
 from writer.finding import Finding, Found
 from writer.limits import Limits
 from writer.metrics import MODERATED
 
-STATE_RESERVE_BYTES: Final = 64 * 1024  # of a video's state, for what is no ban
+STATE_RESERVE_BYTES: Final = 192 * 1024  # of a video's state: for all blocked words, and the newest removals
 _NOBODY: Final = "\0"  # the user of control messages' ids: no user's id holds a control character
 MODERATORS: Final = ("moderator", "host")
 
@@ -78,7 +78,7 @@ class Moderating:
     ) -> None:
         self._credentials = credentials
         self._limits = limits
-        self._finding = Finding(connection, len(batchers), lambda shard: batchers[shard].continuity.known)
+        self._finding = Finding(connection, batchers)
         self._states = states
         self._connection = connection
         self._batchers = batchers
@@ -104,8 +104,8 @@ class Moderating:
         speaker, state = await self._moderator(asked)
         user_id, order = parse_user_id(user), parse_ban(asked.body)
         _check_may_change(state.bans.get(user_id), speaker, asked.video)
-        if user_id not in state.bans and _is_full(state):
-            raise Refused("too_many_bans")
+        if user_id not in state.bans:
+            _check_room(state)
         until_ms = None if order.for_s is None else int((time.time() + order.for_s) * 1000)
         what = {"userId": user_id, "untilMs": until_ms, "comments": order.comments}
         return await self._say(asked.video, control.BAN, speaker, order.reason, what)
@@ -113,9 +113,18 @@ class Moderating:
     async def unban(self, asked: Request, user: str) -> Done:
         """Let a user in again. Raises `Refused`."""
         speaker, state = await self._moderator(asked)
-        what = {"userId": parse_user_id(user)}
-        _check_may_change(state.bans.get(what["userId"]), speaker, asked.video)
-        return await self._say(asked.video, control.UNBAN, speaker, parse_reason(asked.body), what)
+        user_id, reason = parse_user_id(user), parse_reason(asked.body)
+        held = state.bans.get(user_id)
+        if held is None:
+            # Another writer may have banned him a moment ago. What is not there is not lifted: it would only be kept.
+            held = (await self._read(asked.video)).bans.get(user_id)
+            if held is None:
+                raise Refused("no_ban")
+        _check_may_change(held, speaker, asked.video)
+        if held.until_ms == LIFTED:
+            await self._make_known(asked.video, VideoState(held.number, bans={user_id: held}), None)
+            return Done(held.number, await unharmed(self._batcher(asked.video).archived(held.number)))
+        return await self._say(asked.video, control.UNBAN, speaker, reason, {"userId": user_id})
 
     async def set_state(self, asked: Request) -> Done:
         """Change how a video may be used. Raises `Refused`."""
@@ -141,6 +150,13 @@ class Moderating:
         if state.ban_of(speaker.user_id, speaker.role_on(video), int(time.time() * 1000)) is not None:
             raise Refused("banned")
         return speaker, state
+
+    async def _read(self, video: str) -> VideoState:
+        """Return a video's state as it is kept at this moment. Raises `Refused` (`unavailable`)."""
+        try:
+            return await self._states.read(video)
+        except StoreError:
+            raise Refused("unavailable") from None
 
     async def _moderator(self, asked: Request) -> tuple[Identity, VideoState]:
         speaker, state = await self._speaker(asked)
@@ -221,7 +237,13 @@ def _check_may_change(held: Ban | None, speaker: Identity, video: str) -> None:
         raise Refused("not_allowed")
 
 
-def _is_full(state: VideoState) -> bool:
-    if len(state.bans) < MAX_BANS // 10:
-        return False
-    return len(state.bans) >= MAX_BANS or len(state.encode()) > MAX_STATE_BYTES - STATE_RESERVE_BYTES
+def _check_room(state: VideoState) -> None:
+    """Raise `Refused` (`too_many_bans`) where no further ban could be kept.
+
+    Removals do not count: they give way (`VideoState.fitting`), so that a comment can always be removed.
+    """
+    bans = VideoState(bans=state.bans)
+    if len(state.bans) >= MAX_BANS:
+        raise Refused("too_many_bans")
+    if len(state.bans) >= MAX_BANS // 10 and len(bans.encode()) > MAX_STATE_BYTES - STATE_RESERVE_BYTES:
+        raise Refused("too_many_bans")

@@ -18,7 +18,7 @@ from bench.fanout.child import end, free_port, listening, spawn
 from runtime import jetstream
 from runtime.jetstream import Outgoing, Publisher
 from runtime.settings import Settings
-from runtime.streams import make_moderation_stream, make_shard_stream
+from runtime.streams import make_moderation_streams, make_shard_stream
 from wire import subjects
 from wire.comment import encode_payload
 
@@ -70,7 +70,7 @@ async def running_store(folder: Path, core: int) -> AsyncIterator[Store]:
         try:
             async with asyncio.timeout(jetstream.START_WAIT_S):
                 await make_shard_stream(connection, settings, SHARD, time.time_ns() // 1000)
-                await make_moderation_stream(connection, settings)
+                await make_moderation_streams(connection, settings)
             yield Store(url, connection, process)
         finally:
             await jetstream.close(connection)

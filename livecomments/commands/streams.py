@@ -15,16 +15,19 @@ from runtime.settings import Settings, read_settings
 from runtime.streams import provision
 from wire import subjects
 
+FURTHER = (subjects.SET_ASIDE_STREAM, subjects.VIDEO_STATES_STREAM, subjects.REVOCATIONS_STREAM)
+
 
 @click.command()
 def streams() -> None:
     """Create the streams in NATS, or bring them up to date.
 
     One stream for each of LIVECOMMENTS_SHARDS shards, of at most LIVECOMMENTS_STREAM_BYTES, with LIVECOMMENTS_REPLICAS
-    copies; one for what moderators have decided, and one for messages that Postgres could not hold. Needs NATS
-    (LIVECOMMENTS_NATS_URL, LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes
-    first). A second run changes nothing. With LIVECOMMENTS_NATS_OPERATOR_PASSWORD_FILE it also spreads the streams,
-    and who leads them, over all servers of the cluster: run it when one was added, or was restarted.
+    copies; one for messages that Postgres could not hold; one for the states of moderated videos, of at most
+    LIVECOMMENTS_MODERATION_BYTES; and one for revoked tokens. Needs NATS (LIVECOMMENTS_NATS_URL,
+    LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes first). A second run
+    changes nothing. With LIVECOMMENTS_NATS_OPERATOR_PASSWORD_FILE it also spreads the streams, and who leads them, over
+    all servers of the cluster: run it when one was added, or was restarted.
     """
     quiet_logs()
     settings = read_settings()
@@ -36,7 +39,7 @@ async def _run(settings: Settings) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("waiting for NATS", total=settings.shards + 1)
+        task = progress.add_task("waiting for NATS", total=settings.shards + len(FURTHER))
         connection = await jetstream.connect(settings, "streams")
         try:
             progress.update(task, description="streams")
@@ -47,5 +50,5 @@ async def _run(settings: Settings) -> None:
                 await postgres.close(database)
         finally:
             await jetstream.close(connection)
-    names = [*map(subjects.stream_name, range(settings.shards)), subjects.SET_ASIDE_STREAM, subjects.MODERATION_STREAM]
+    names = [*map(subjects.stream_name, range(settings.shards)), *FURTHER]
     await placement.spread(settings, names, click.echo)

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from runtime import jetstream
 from runtime.jetstream import Outgoing, StoreError
@@ -15,7 +16,7 @@ from tests.archive.conftest import SHARD, SHARDS, VIDEO, World, metric, until
 from wire import subjects
 from wire.control import Actor, encode_control
 from wire.headers import own_id
-from wire.video_state import decode_state
+from wire.video_state import Removal, VideoState, decode_state
 from writer import archive, control_duties
 
 
@@ -115,7 +116,7 @@ async def test_a_state_that_a_writer_did_not_live_to_keep_is_kept(world: World):
     ban = await control(world, "ban", userId="eve", untilMs=None, comments=False)
     await archived_through(world, ban)
     subject = subjects.video_state(SHARD, VIDEO)
-    kept = await jetstream.kept(world.connection, subjects.MODERATION_STREAM, {"last_by_subj": subject})
+    kept = await jetstream.kept(world.connection, subjects.VIDEO_STATES_STREAM, {"last_by_subj": subject})
     assert kept is not None
     assert decode_state(kept.payload).bans["eve"].number == ban
 
@@ -243,3 +244,16 @@ async def test_a_message_that_is_gone_is_well_and_one_that_must_stay_is_not(worl
     kept = (await world.publisher.one(Outgoing("kept", b"", own_id()))).number
     with pytest.raises(StoreError):
         await jetstream.erase(world.connection, SHARDS, kept)
+
+
+async def test_how_full_the_streams_of_moderation_are_is_told(world: World):
+    for n in range(20):
+        states = VideoState(n + 1, removed={number: Removal(number, 2**50) for number in range(1_000)})
+        await world.publisher.one(Outgoing(subjects.video_state(0, f"v{n}"), states.encode(), own_id()))
+    await world.start()
+
+    async def told() -> bool:
+        return (REGISTRY.get_sample_value("livecomments_moderation_filled", {"stream": "moderation"}) or 0) > 0.001
+
+    await until(told)
+    assert REGISTRY.get_sample_value("livecomments_moderation_filled", {"stream": "revocations"}) == 0

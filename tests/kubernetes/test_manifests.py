@@ -11,7 +11,7 @@ from livecomments.cli import COMMANDS
 from runtime import assets
 from runtime.service import STOP_GRACE_S
 from runtime.settings import PREFIX, Settings
-from runtime.streams import SET_ASIDE_BYTES
+from runtime.streams import further_bytes
 from tests.kubernetes.conftest import FOLDER, containers, pod, values
 
 OLDEST = "1.34"  # docs/kubernetes.md says the same: matchLabelKeys, the preStop that sleeps
@@ -228,7 +228,7 @@ def test_nats_has_servers_for_the_copies_room_for_the_streams_and_the_limits_of_
     assert nats["cluster"]["replicas"] >= int(environment["LIVECOMMENTS_REPLICAS"])
     room = int(nats["jetstream"]["fileStore"]["maxSize"].removesuffix("Gi")) * 1024**3
     streams = int(environment["LIVECOMMENTS_SHARDS"]) * int(environment["LIVECOMMENTS_STREAM_BYTES"])
-    assert room >= streams + 2 * SET_ASIDE_BYTES
+    assert room >= streams + further_bytes(Settings())
     servers = environment["LIVECOMMENTS_NATS_URL"].split(",")
     assert servers == [f"nats://nats-{n}.nats-headless:4222" for n in range(nats["cluster"]["replicas"])]
     users = (assets.folder("nats") / "users.conf").read_text(encoding="utf-8")

@@ -13,9 +13,11 @@ from wire.control import Actor, Control, control_event, decode_control, encode_c
 from wire.video_state import (
     LIFTED,
     MAX_REMOVED,
+    MAX_REMOVED_USERS,
     NOTHING,
     REMEMBER_ARCHIVED_MS,
     REMEMBER_MS,
+    REMEMBER_REMOVALS_MS,
     Ban,
     Removal,
     VideoState,
@@ -100,15 +102,44 @@ def test_what_is_over_is_forgotten_and_what_holds_is_not():
     assert not state.forget(NOW_MS + REMEMBER_ARCHIVED_MS + 10, archived=3).removed
     later = state.forget(NOW_MS + REMEMBER_MS + 10)
     assert list(later.bans) == ["for-ever"]
-    assert not later.removed
-    assert not later.removed_users
+    # A removal is known for a week where nobody says that it is archived: Postgres may be away for long.
+    assert (later.removed, later.removed_users) == (state.removed, state.removed_users)
+    assert not state.forget(NOW_MS + REMEMBER_REMOVALS_MS + 10).hides_any
+
+
+def test_a_state_matters_as_long_as_something_of_it_holds():
+    removal = state_of(control(1, "delete", commentId="1", timestamp=1))
+    assert removal.ends_ms(NOW_MS) == NOW_MS + 1 + REMEMBER_REMOVALS_MS
+    for_a_time = state_of(control(2, "ban", userId="eve", untilMs=NOW_MS + 10 * REMEMBER_REMOVALS_MS, comments=True))
+    assert removal.merge(for_a_time).ends_ms(NOW_MS) == NOW_MS + 10 * REMEMBER_REMOVALS_MS + REMEMBER_MS
+    lifted = for_a_time.merge(state_of(control(3, "unban", userId="eve")))
+    assert lifted.ends_ms(NOW_MS) == NOW_MS + 2 + REMEMBER_REMOVALS_MS
+    paused = state_of(control(4, "state", paused=True))
+    assert paused.ends_ms(NOW_MS) is None
+    assert paused.merge(state_of(control(5, "state", paused=False))).ends_ms(NOW_MS) == NOW_MS + REMEMBER_MS
+    assert state_of(control(6, "words", words=["x"])).ends_ms(NOW_MS) is None
+    assert state_of(control(7, "words", words=[])).ends_ms(NOW_MS) == NOW_MS + REMEMBER_MS
+    assert state_of(control(8, "ban", userId="eve", untilMs=None, comments=False)).ends_ms(NOW_MS) is None
+
+
+def test_the_oldest_removals_give_way_to_bans_where_there_is_no_room_for_all():
+    bans = {f"user-{n}": Ban(n, None, NOW_MS, "mod", "host") for n in range(100)}
+    state = VideoState(1, bans=bans, removed={n: Removal(n, NOW_MS) for n in range(1, 1_001)})
+    room = len(state.encode()) - 10_000
+    fitting = state.fitting(room)
+    assert len(fitting.encode()) <= room
+    assert fitting.bans == bans
+    assert 1_000 in fitting.removed
+    assert 1 not in fitting.removed
+    assert state.fitting(len(state.encode())) is state
 
 
 def test_no_more_removals_are_remembered_than_allowed_and_the_latest_are_among_them():
-    state = VideoState(1, removed={n: Removal(n, NOW_MS) for n in range(1, MAX_REMOVED + 11)})
-    kept = state.forget(NOW_MS).removed
-    assert len(kept) == MAX_REMOVED
-    assert min(kept) == 11
+    removed = {n: Removal(n, NOW_MS) for n in range(1, MAX_REMOVED + 11)}
+    users = {str(n): Removal(n, NOW_MS) for n in range(1, MAX_REMOVED_USERS + 11)}
+    kept = VideoState(1, removed=removed, removed_users=users).forget(NOW_MS)
+    assert (len(kept.removed), min(kept.removed)) == (MAX_REMOVED, 11)
+    assert (len(kept.removed_users), "10" in kept.removed_users) == (MAX_REMOVED_USERS, False)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ async def room(open_room: OpenRoom) -> Room:
 
 async def kept_state(connection: Client, video: str) -> VideoState:
     subject = subjects.video_state(shard_of(video, SHARDS), video)
-    kept = await jetstream.kept(connection, subjects.MODERATION_STREAM, {"last_by_subj": subject})
+    kept = await jetstream.kept(connection, subjects.VIDEO_STATES_STREAM, {"last_by_subj": subject})
     assert kept is not None
     return decode_state(kept.payload)
 
@@ -195,6 +195,16 @@ async def test_a_banned_user_is_refused_here_and_nowhere_else(room: Room, open_r
     assert (await other.post("eve")).status == 202
     assert (await room.unban("eve")).status == 202
     assert (await room.post("eve")).status == 202
+
+
+async def test_one_who_is_not_banned_is_not_let_in_and_one_who_was_only_once(room: Room, open_room: OpenRoom, reader):
+    assert said(await room.unban("nobody")) == (404, "no_ban")
+    assert not await stored(reader, shard_of(room.video, SHARDS), room.video)
+    other = await open_room(video=room.video)
+    await other.ban("eve")
+    first = await room.unban("eve")
+    assert first.status == 202
+    assert (await other.unban("eve")).body["id"] == first.body["id"]
 
 
 async def test_a_ban_holds_for_repeats_deletes_and_every_token_of_the_user(room: Room):
