@@ -198,12 +198,12 @@ class VideoStates:
     def _end_reading(self, video: str, task: asyncio.Task[VideoState]) -> None:
         if self._reading.get(video) is task:
             del self._reading[video]
-        self._heard.pop(video, None)
+            self._heard.pop(video, None)
         if not task.cancelled():
             task.exception()  # whoever waits for it has it; nobody may be left
 
     async def _read(self, video: str) -> VideoState:
-        self._heard[video] = NOTHING
+        self._heard.setdefault(video, NOTHING)
         began = time.monotonic()
         subject = subjects.video_state(shard_of(video, self._shards), video)
         kept = await jetstream.kept(self._connection, subjects.VIDEO_STATES_STREAM, {"last_by_subj": subject})
