@@ -119,10 +119,6 @@ class VideoStates:
             raise StoreAwayError("no connection to NATS")
         return await asyncio.shield(self._reading.get(video) or self._read_soon(video))
 
-    async def read(self, video: str) -> VideoState:
-        """Return a video's state as it is kept at this moment. Raises `StoreError`."""
-        return await asyncio.shield(self._read_soon(video))
-
     async def read_again(self, videos: Collection[str]) -> None:
         """Read the states of videos anew, some at a time, until each was read that is in use. Does not fail."""
         left = list(videos)

@@ -48,7 +48,6 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "foreign_origin": (403, "Requests with the cookie are only accepted from this service's own pages."),
     "foreign_host": (403, "The operator's page answers to this machine's own names, and those of its origins, only."),
     "no_comment": (404, "This video has no such comment."),
-    "no_ban": (404, "This user is not banned from this video."),
     "not_found": (404, "There is nothing at this address."),
     "method_not_allowed": (405, "This address does not take that method."),
     "too_slow": (408, "The request took too long to arrive."),

@@ -104,8 +104,8 @@ class Moderating:
         speaker, state = await self._moderator(asked)
         user_id, order = parse_user_id(user), parse_ban(asked.body)
         _check_may_change(state.bans.get(user_id), speaker, asked.video)
-        if user_id not in state.bans:
-            _check_room(state)
+        if user_id not in state.bans and not _has_room(state):
+            raise Refused("too_many_bans")
         until_ms = None if order.for_s is None else int((time.time() + order.for_s) * 1000)
         what = {"userId": user_id, "untilMs": until_ms, "comments": order.comments}
         return await self._say(asked.video, control.BAN, speaker, order.reason, what)
@@ -115,13 +115,11 @@ class Moderating:
         speaker, state = await self._moderator(asked)
         user_id, reason = parse_user_id(user), parse_reason(asked.body)
         held = state.bans.get(user_id)
-        if held is None:
-            # Another writer may have banned him a moment ago. What is not there is not lifted: it would only be kept.
-            held = (await self._read(asked.video)).bans.get(user_id)
-            if held is None:
-                raise Refused("no_ban")
+        if held is None and not _has_room(state):
+            raise Refused("not_found")
+        # One that is not known is lifted all the same: it may be stored, and not known here yet.
         _check_may_change(held, speaker, asked.video)
-        if held.until_ms == LIFTED:
+        if held is not None and held.until_ms == LIFTED:
             await self._make_known(asked.video, VideoState(held.number, bans={user_id: held}), None)
             return Done(held.number, await unharmed(self._batcher(asked.video).archived(held.number)))
         return await self._say(asked.video, control.UNBAN, speaker, reason, {"userId": user_id})
@@ -150,13 +148,6 @@ class Moderating:
         if state.ban_of(speaker.user_id, speaker.role_on(video), int(time.time() * 1000)) is not None:
             raise Refused("banned")
         return speaker, state
-
-    async def _read(self, video: str) -> VideoState:
-        """Return a video's state as it is kept at this moment. Raises `Refused` (`unavailable`)."""
-        try:
-            return await self._states.read(video)
-        except StoreError:
-            raise Refused("unavailable") from None
 
     async def _moderator(self, asked: Request) -> tuple[Identity, VideoState]:
         speaker, state = await self._speaker(asked)
@@ -237,13 +228,12 @@ def _check_may_change(held: Ban | None, speaker: Identity, video: str) -> None:
         raise Refused("not_allowed")
 
 
-def _check_room(state: VideoState) -> None:
-    """Raise `Refused` (`too_many_bans`) where no further ban could be kept.
+def _has_room(state: VideoState) -> bool:
+    """Whether one more ban could be kept, in force or lifted.
 
     Removals do not count: they give way (`VideoState.fitting`), so that a comment can always be removed.
     """
-    bans = VideoState(bans=state.bans)
-    if len(state.bans) >= MAX_BANS:
-        raise Refused("too_many_bans")
-    if len(state.bans) >= MAX_BANS // 10 and len(bans.encode()) > MAX_STATE_BYTES - STATE_RESERVE_BYTES:
-        raise Refused("too_many_bans")
+    if len(state.bans) < MAX_BANS // 10:
+        return True
+    room = len(VideoState(bans=state.bans).encode()) <= MAX_STATE_BYTES - STATE_RESERVE_BYTES
+    return len(state.bans) < MAX_BANS and room
