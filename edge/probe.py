@@ -121,13 +121,15 @@ class Probe:
         # With thousands of videos, asking for each one's newest message every time would cost more than all live
         # copies. So one that has just become quiet is asked for what is above its own newest; after that only for
         # what was stored since.
-        fresh = sorted((video for video in quiet if not video.feed.was_asked_for), key=attrgetter("feed.newest"))
+        fresh = [video for video in quiet if not video.feed.was_asked_for]
+        fresh.sort(key=attrgetter("feed.newest"))
         for place in range(0, len(fresh), VIDEOS_AT_ONCE):
             some = fresh[place : place + VIDEOS_AT_ONCE]
             await self._look(shard, some, some[0].feed.newest, stored)
-        known = [video for video in quiet if video.feed.was_asked_for]
         upto = asked.upto(now)
-        if not (len(known) > MANY_VIDEOS and upto and await self._look_through(shard, upto, quiet_since, stored)):
+        are_many = len(quiet) - len(fresh) > MANY_VIDEOS
+        if not (are_many and upto and await self._look_through(shard, upto, quiet_since, stored)):
+            known = [video for video in quiet if video.feed.was_asked_for]
             for place in range(0, len(known), VIDEOS_AT_ONCE):
                 await self._look(shard, known[place : place + VIDEOS_AT_ONCE], upto, stored)
         for video in fresh:
