@@ -11,7 +11,7 @@ run: ## the whole system at http://127.0.0.1:8080, until Ctrl-C; sets up .venv t
 
 test: ## all tests, on the real parts; sets up what they need (ARGS="-k words": some of them)
 	@requirements/set-up dev && requirements/programs
-	@exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile $(ARGS)
+	@exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: ## lint, formatting, types, layout, and what kubernetes/ names
 	@requirements/set-up dev
@@ -33,7 +33,7 @@ rehearsal: ## the same at 500 comments/s and 1,000 viewers, with a report (ARGS=
 	@requirements/set-up dev && requirements/programs ip busybox prometheus
 	@exec .venv/bin/python -m hosts $(ARGS)
 
-test-web-long: ## the browser tests at full length: half a minute offline, a minute at 200 comments/s
+test-web-long: ## the browser tests without haste: a page hidden for two minutes, the component's own waits
 	@requirements/set-up dev && requirements/programs
 	@LONG=1 exec .venv/bin/python -m pytest tests/web $(ARGS)
 

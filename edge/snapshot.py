@@ -1,4 +1,4 @@
-"""The newest comments as one document, for those who poll."""
+"""The newest comments as one document, with the state of the video, for those who poll."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ class Snapshots:
             if claimed is not None:
                 self._channels.release(claimed)
         viewers = self._count_viewers(video)
-        body = orjson.dumps({"comments": items, "newest": str(newest) if newest else None, "viewers": viewers})
+        told = {"comments": items, "newest": str(newest) if newest else None, "viewers": viewers, "state": state.told()}
+        body = orjson.dumps(told)
         snapshot = Snapshot(body, f'"{newest}-{len(items)}-{viewers}-{state.number}"', self._loop.time())
         self._kept[video] = snapshot
         self._kept.move_to_end(video)

@@ -104,6 +104,10 @@ class Moderation:
             await self._reader(video)
             return _json((await self._state_now(video)).told())
 
+        @app.get("/videos/<video>/me")
+        async def get_me(video: str) -> Response:
+            return _json(_me(await self._reader(video), video))
+
         @app.get("/videos/<video>/bans")
         async def get_bans(video: str) -> Response:
             await self._moderator(video)
@@ -155,6 +159,14 @@ class Moderation:
         except StoreError:
             pass
         raise Refused("unavailable")
+
+
+def _me(identity: Identity | None, video: str) -> dict[str, Any]:
+    """Return whom a token names on a video, for pages that cannot read it: it is in a cookie."""
+    if identity is None:
+        return {"userId": None, "role": "viewer", "member": False}
+    me = {"userId": identity.user_id, "role": identity.role_on(video), "member": identity.is_member_on(video)}
+    return me if identity.name is None else {**me, "name": identity.name}
 
 
 def _bans(state: VideoState) -> list[dict[str, Any]]:

@@ -133,6 +133,16 @@ class Tokens:
             raise Refused("no_token")
         return identity
 
+    def check_late(self, token: str, late_s: float) -> Identity:
+        """Return whom a token names that may have run out, by up to `late_s`: for whoever gives it another one.
+
+        Raises `Refused` as `check` does.
+        """
+        identity = self._verify(token, late_s)
+        if self.is_revoked(identity):
+            raise Refused("no_token")
+        return identity
+
     def issue(
         self,
         user_id: str,
@@ -161,7 +171,7 @@ class Tokens:
         headers = {"kid": secret.kid} if secret.kid is not None else None
         return jwt.encode(claims, secret.content, algorithm=HMAC, headers=headers)
 
-    def _verify(self, token: str) -> Identity:
+    def _verify(self, token: str, late_s: float = 0) -> Identity:
         try:
             algorithm, kid = read_header(token)
             if algorithm not in self._algorithms:
@@ -169,11 +179,11 @@ class Tokens:
             if not self._sources.keys.fits(algorithm, kid):
                 self._ask_again()
                 raise Refused("unavailable" if self._sources.is_waiting else "no_token")
-            return self._sources.keys.verify(algorithm, kid, lambda key: self._decode(token, key))
+            return self._sources.keys.verify(algorithm, kid, lambda key: self._decode(token, key, late_s))
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Refused("no_token") from None
 
-    def _decode(self, token: str, key: jwt.PyJWK) -> Identity:
+    def _decode(self, token: str, key: jwt.PyJWK, late_s: float) -> Identity:
         """Raises `jwt.PyJWTError` and others for a token that is not good."""
         claims = jwt.decode(
             token,
@@ -183,9 +193,17 @@ class Tokens:
             issuer=self._issuer,
             leeway=self._leeway_s,
             # `iat` is for revocations alone; a clock that is behind is no reason to refuse a token.
-            options={"require": ["exp", "sub"], "verify_aud": self._audience is not None, "verify_iat": False},
+            options={
+                "require": ["exp", "sub"],
+                "verify_aud": self._audience is not None,
+                "verify_iat": False,
+                "verify_exp": late_s == 0,
+            },
         )
-        return _identity(claims)
+        identity = _identity(claims)
+        if late_s and identity.expires_at + self._leeway_s + late_s <= time.time():
+            raise jwt.ExpiredSignatureError
+        return identity
 
     def _ask_again(self) -> None:
         """Raise `UnknownKeyError` where it is worth waiting for the issuer's keys."""

@@ -47,8 +47,12 @@ for _name in [name for name in os.environ if name.startswith(PREFIX)]:
     del os.environ[_name]  # a developer's own settings are not the tests'
 
 
-# What takes longest begins first, so that no process of the run is left alone with it at the end.
-_LONGEST_FIRST = ("tests/faults/test_short_run.py", "tests/web/", "tests/edge/", "tests/cluster/")
+# What takes longest begins first, so that no process of the run is left alone with it at the end. It needs xdist's
+# `--no-loadscope-reorder` (Makefile): by itself it begins with the files that have most tests.
+_LONGEST_FIRST = (
+    *("tests/faults/test_short_run.py", "tests/web/test_long_chat.py", "tests/web/test_offline.py"),
+    *("tests/web/", "tests/edge/", "tests/cluster/"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

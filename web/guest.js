@@ -1,6 +1,6 @@
 /** Who is speaking: a guest, as `POST /guests` made it. Kept for this tab, so that a reload is still the same guest. */
 
-import { json, Problem, request } from "./live-comments/http.js";
+import { fetchJson, Problem } from "./live-comments/http.js";
 
 const KEY = "livecomments.guest";
 const RENEW_BEFORE_MS = 30_000;
@@ -13,9 +13,9 @@ export class Guest {
     this.#kept = kept;
   }
 
-  /** A new guest. Rejects with a `Problem`. */
-  static async make(name) {
-    return new Guest(await welcome(name));
+  /** A new guest; with the token of one, that guest under this name. Rejects with a `Problem`. */
+  static async make(name, token = null) {
+    return new Guest(await welcome(name, token));
   }
 
   /** The guest of this tab, null if there is none. */
@@ -39,7 +39,7 @@ export class Guest {
   /** The token; another one when this one is running out, or was not taken. Rejects with a `Problem`. */
   async token(renew = false) {
     if (renew || Date.now() > this.#kept.until - RENEW_BEFORE_MS) {
-      this.#renewing ??= welcome(this.name)
+      this.#renewing ??= welcome(this.name, this.#kept.token)
         .then((kept) => {
           this.#kept = kept;
         })
@@ -51,23 +51,33 @@ export class Guest {
     return this.#kept.token;
   }
 
+  /** The same guest under another name. Rejects with a `Problem`. */
+  renamed(name) {
+    return Guest.make(name, this.#kept.token);
+  }
 }
 
-/** A token for somebody of that name: `{token, userId, name, expiresInS}`. Rejects with a `Problem`. */
-export async function fetchGuest(name) {
-  const response = await request("/guests", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ name }),
-  }).catch((problem) => {
+/**
+ * A token for somebody of that name: `{token, userId, name, expiresInS}`. With a guest's `token` it is still that guest,
+ * where the service takes it. Rejects with a `Problem`.
+ */
+export async function fetchGuest(name, token = null) {
+  try {
+    return await fetchJson("/guests", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ name }),
+      token,
+    });
+  } catch (problem) {
+    if (problem.kind === "token" && token !== null) return fetchGuest(name);
     if (problem.code !== "not_found") throw problem;
     throw new Problem({ kind: "refused", code: "no_guests", detail: "This service takes no guests." });
-  });
-  return json(response);
+  }
 }
 
-async function welcome(name) {
-  const guest = await fetchGuest(name);
+async function welcome(name, token) {
+  const guest = await fetchGuest(name, token);
   const kept = { ...guest, until: Date.now() + guest.expiresInS * 1000 };
   keep(kept);
   return kept;

@@ -8,11 +8,14 @@ import { addressOf, pictureOf, ROOMS, roomOf } from "./rooms.js";
 
 const GUEST_TRIES_MS = [0, 1_000, 3_000]; // waits before each; a service that is just starting is soon there
 
+const ASK_WITHIN_MS = 10_000;
+
 const part = (id) => document.getElementById(id);
 const comments = part("comments");
 const player = new Player(part("picture"));
 const crowd = new Crowd();
 let room;
+let me = null; // the guest, null where none is taken
 let entered = false;
 
 function showRoom(asked) {
@@ -91,6 +94,7 @@ async function enter() {
 }
 
 function beGuest(guest) {
+  me = guest;
   comments.me = guest;
   comments.token = (renew) => guest.token(renew);
   part("name").textContent = guest.name;
@@ -112,7 +116,7 @@ function askName(asking) {
 async function rename(event) {
   event.preventDefault();
   try {
-    beGuest(await Guest.make(part("new-name").value.trim()));
+    beGuest(await me.renamed(part("new-name").value.trim()));
     askName(false);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
@@ -147,7 +151,7 @@ function setUpCrowd() {
 
 /** The operator's page is there where it is switched on, which nobody but the service knows. */
 async function offerStatus() {
-  const answer = await fetch("/status.json", { method: "HEAD" }).catch(() => null);
+  const answer = await fetch("/status.json", { method: "HEAD", signal: AbortSignal.timeout(ASK_WITHIN_MS) }).catch(() => null);
   part("status").hidden = !answer?.ok;
 }
 

@@ -163,7 +163,8 @@ class Writer:
             check_json_type(request.headers.get("Content-Type"))
             # Quart's own refusals, too large (413) and too slow (408), become problem documents in runtime.service.
             body = cast("bytes", await request.get_data(cache=False))
-            return to_response(Answer(201, _FIELDS, welcome(self._tokens, body).body()))
+            guest = welcome(self._tokens, body, request.headers.get("Authorization"))
+            return to_response(Answer(201, _FIELDS, guest.body()))
 
 
 def make_service(settings: Settings) -> Writer:

@@ -15,6 +15,7 @@ from wire.text import can_be_seen, has_a_pile_of_marks, turns_what_is_outside
 from writer.metrics import GUESTS
 
 GUEST_TTL_S: Final = 12 * 3600
+LATE_S: Final = 24 * 3600  # for so long after its end a token still says who a guest is: a laptop was closed overnight
 MAX_NAME_CHARACTERS: Final = 40
 USER_ID_PREFIX: Final = "guest-"
 
@@ -38,17 +39,31 @@ class Guest:
         )
 
 
-def welcome(tokens: Tokens, body: bytes) -> Guest:
-    """Return a new guest with the name that the body `{"name": string}` asks for.
+def welcome(tokens: Tokens, body: bytes, authorization: str | None = None) -> Guest:
+    """Return a guest with the name that the body `{"name": string}` asks for.
 
-    The user id is random: a name is nobody's own, and two guests of one name are two users.
-    Raises `Refused`: `not_json`, `bad_name`.
+    The user id is random: a name is nobody's own, and two guests of one name are two users. Who has been a guest before
+    and sends that token along stays the same user, so a ban stays one, too.
+    Raises `Refused`: `not_json`, `bad_name`; `no_token` for a token that is no guest's.
     """
     name = parse_name(body)
-    user_id = USER_ID_PREFIX + secrets.token_urlsafe(_USER_ID_BYTES)
+    user_id = _known(tokens, authorization) if authorization else None
+    if user_id is None:
+        user_id = USER_ID_PREFIX + secrets.token_urlsafe(_USER_ID_BYTES)
+        GUESTS.inc()
     token = tokens.issue(user_id, GUEST_TTL_S, name=name)
-    GUESTS.inc()
     return Guest(token, user_id, name, GUEST_TTL_S)
+
+
+def _known(tokens: Tokens, authorization: str) -> str:
+    """Return the user id of the guest whose token this is. Raises `Refused` (`no_token`)."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Refused("no_token")
+    user_id = tokens.check_late(token.strip(), LATE_S).user_id
+    if not user_id.startswith(USER_ID_PREFIX):
+        raise Refused("no_token")
+    return user_id
 
 
 def parse_name(body: bytes) -> str:

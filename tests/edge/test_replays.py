@@ -267,7 +267,8 @@ async def test_a_snapshot_is_the_newest_hundred_oldest_first(edge, history, stor
             return answer.status, orjson.loads(body) if body else {}, answer.headers["ETag"]
 
     status, made, _ = await snapshot()
-    assert (status, made) == (200, {"comments": [], "newest": None, "viewers": 0})
+    usual = {"slowModeS": 0, "membersOnly": False, "paused": False, "ended": False}
+    assert (status, made) == (200, {"comments": [], "newest": None, "viewers": 0, "state": usual})
     numbers = await store.post_many(video, 230)
 
     async def is_new() -> bool:

@@ -162,6 +162,22 @@ async def test_everybody_reads_the_state_and_moderators_the_bans_and_words(
         assert (await reader.get(f"/videos/{video}/{what}", headers={})).code == "no_token"
 
 
+async def test_one_whose_token_is_in_a_cookie_can_ask_who_he_is(reader, archived, tokens):
+    video = archived.new_video()
+
+    async def me(**claims: object) -> dict[str, object]:
+        cookie = f"livecomments_token={tokens.issue('zoe', 600, **claims)}"
+        return (await reader.get(f"/videos/{video}/me", headers={"Cookie": cookie})).json()
+
+    assert await me() == {"userId": "zoe", "role": "viewer", "member": False}
+    known = {"userId": "zoe", "role": "moderator", "member": True, "name": "Zoë"}
+    assert await me(name="Zoë", role="moderator", member=True, videos=[video]) == known
+    assert (await me(role="host", videos=["*"]))["role"] == "host"
+    assert (await reader.get(f"/videos/{video}/me", headers={})).code == "no_token"
+    foreign = {"Cookie": f"livecomments_token={tokens.issue('zoe', 600)}", "Origin": "https://elsewhere.example"}
+    assert (await reader.get(f"/videos/{video}/me", headers=foreign)).code == "foreign_origin"
+
+
 async def test_the_audit_log_is_read_page_by_page_the_newest_first(reader, archived, as_moderator):
     video = archived.new_video()
     for n in range(1, 6):

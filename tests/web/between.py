@@ -23,9 +23,11 @@ class Between:
         self.url = ""
         self.holds_streams = False  # streams are read, and nothing of them is passed on
         self.down = False  # connections are closed at once
+        self.stalls = ""  # answers to paths that end so begin, and do not end
         self.asked: list[web.BaseRequest] = []
         self.open: set[web.StreamResponse] = set()
-        self._before_streams = b""  # said instead of the stream, once
+        self._instead: list[bytes] = []  # of streams, one after the other
+        self._stalled = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.ServerRunner | None = None
 
@@ -40,18 +42,19 @@ class Between:
 
     async def stop(self) -> None:
         await self.cut()
+        self._stalled.set()
         assert self._session is not None
         assert self._runner is not None
         await self._session.close()
         await self._runner.cleanup()
 
     def streams(self) -> list[web.BaseRequest]:
-        """Return the requests for streams so far."""
+        """Return the requests for streams so far; `["asked_s"]` of each says when, by the loop's clock."""
         return [request for request in self.asked if request.path.endswith("/stream")]
 
-    def answer_next_stream(self, said: str) -> None:
-        """Have the next stream say this and end, instead of what the service would."""
-        self._before_streams = said.encode()
+    def answer_next_stream(self, said: str, *, times: int = 1) -> None:
+        """Have the next streams say this and end, instead of what the service would."""
+        self._instead += [said.encode()] * times
 
     async def say(self, said: str) -> None:
         """Slip something into every open stream."""
@@ -66,6 +69,7 @@ class Between:
                 transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        request["asked_s"] = asyncio.get_running_loop().time()
         self.asked.append(request)
         if self.down:
             assert request.transport is not None
@@ -83,13 +87,23 @@ class Between:
             allow_redirects=False,
         ) as answer:
             headers = _passed(answer.headers)
+            if self.stalls and request.path.endswith(self.stalls):
+                return await self._stall(request, answer.status, headers)
             return web.Response(status=answer.status, headers=headers, body=await answer.read())
+
+    async def _stall(self, request: web.BaseRequest, status: int, headers: dict[str, str]) -> web.StreamResponse:
+        begun = web.StreamResponse(status=status, headers=headers)
+        begun.content_length = 1_000
+        await begun.prepare(request)
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await begun.write(b'{"')
+            await self._stalled.wait()
+        return begun
 
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
         assert self._session is not None
-        said, self._before_streams = self._before_streams, b""
-        if said:
-            return web.Response(body=said, content_type="text/event-stream")
+        if self._instead:
+            return web.Response(body=self._instead.pop(0), content_type="text/event-stream")
         async with self._session.get(f"{self.target}{request.raw_path}", headers=_passed(request.headers)) as answer:
             stream = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
             await stream.prepare(request)

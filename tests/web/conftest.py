@@ -58,6 +58,8 @@ STRICT = (
 HURRIED = {
     "following.js": {"FIRST_WITHIN_MS": 2_000},
     "announcer.js": {"EVERY_MS": 2_500},
+    "http.js": {"ANSWER_WITHIN_MS": 1_500},
+    "status.js": {"WITHIN_MS": 1_000},
 }
 
 OpenPage = Callable[..., Awaitable[Viewer]]
@@ -217,7 +219,7 @@ async def hurry(context: BrowserContext, file: str) -> None:
             assert count == 1, name
         await route.fulfill(response=answer, body=script)
 
-    await context.route(f"**/live-comments/{file}", shorten)
+    await context.route(f"**/web/*/{file}", shorten)
 
 
 @pytest.fixture

@@ -173,6 +173,28 @@ async def test_a_screen_reader_hears_a_quiet_chat_word_by_word_and_a_busy_one_as
     assert all(later - earlier >= every_ms - 100 for earlier, later in pairwise(times))
 
 
+async def test_nothing_is_read_out_of_a_room_that_one_has_left(open_page, post, video):
+    ada = await open_page("Ada", hurried=("announcer.js",))
+    await ada.run(
+        """(() => {
+            const region = root.querySelector("[aria-live=polite]");
+            window.heard = [];
+            new MutationObserver(() => region.textContent && window.heard.push(region.textContent))
+                .observe(region, { childList: true, characterData: true, subtree: true });
+        })()"""
+    )
+    await post("hello", name="Nora")
+    await ada.until("window.heard.length === 1")
+    await post("nobody hears this", name="Nora")
+    await ada.sees("hello", "nobody hears this")
+    for room in (f"{video}-another", video):
+        await ada.run("(component.video = given, new Promise((resolve) => setTimeout(resolve)))", room)
+        await ada.until("component.state === 'live'")
+    await post("welcome back", name="Nora")
+    await ada.until("window.heard.length === 2")
+    assert await ada.run("window.heard") == ["Nora: hello", "Nora: welcome back"]
+
+
 async def test_ones_own_comments_are_not_read_out(open_page):
     ada = await open_page("Ada")
     await ada.say("I know what I said")

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.web.test_everyone import focused, tab_to, violations
+from tests.web.test_posting import give_cookie
 from tests.web.viewer import FIELD, Viewer
 
 GONE = "This comment was removed."
@@ -54,6 +55,15 @@ async def test_a_moderator_removes_what_others_say(open_page, moderator):
     await choose(moderator, "rude", "Remove this comment")
     await moderator.sees(GONE)
     await ada.sees(GONE)
+
+
+async def test_a_moderator_whose_token_is_in_a_cookie_has_the_menu(open_component, cluster, post, site, video):
+    await post("something rude")
+    mo = await open_component(live=False)
+    await give_cookie(mo, site, cluster.token("mo", role="moderator", videos=[video]))
+    await mo.sees("something rude")
+    await choose(mo, "rude", "Remove this comment")
+    await mo.sees(GONE)
 
 
 async def test_what_the_service_could_not_do_at_once_is_done_again(moderator, post, site, video):

@@ -108,6 +108,29 @@ async def test_a_name_can_be_chosen_and_one_that_is_refused_corrected(open_page)
     await expect(viewer.page.locator("live-comments .comment .name")).to_have_text("Ada")
 
 
+async def test_one_stays_who_one_is_under_another_name_and_with_another_token(open_page):
+    """So one can still take back what one has said, and a ban is not got rid of by a new name."""
+    viewer = await open_page(None)
+    await viewer.say("mine")
+    await viewer.sees("mine")
+    me = await viewer.run("component.client.userId")
+    await viewer.page.click("#change")
+    await viewer.page.fill("#new-name", "Ada")
+    await viewer.page.keyboard.press("Enter")
+    await expect(viewer.page.locator("#name")).to_have_text("Ada")
+    await viewer.is_live()
+    assert await viewer.run("component.client.userId") == me
+    await expect(viewer.page.locator(".comment .actions")).to_have_count(1)
+    ran_out = """((kept) => { sessionStorage["livecomments.guest"] = JSON.stringify({ ...kept, until: 0 }); })(
+        JSON.parse(sessionStorage["livecomments.guest"]))"""
+    await viewer.run(ran_out)
+    async with viewer.page.expect_response("**/guests") as renewed:
+        await viewer.page.reload()
+    assert (await renewed.value).status == 201
+    await viewer.is_live()
+    assert await viewer.run("component.client.userId") == me
+
+
 async def test_escape_leaves_the_name_as_it_was(open_page):
     viewer = await open_page("Ada")
     await viewer.page.click("#change")

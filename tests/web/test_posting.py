@@ -7,7 +7,7 @@ import json
 
 from playwright.async_api import Request, Route, expect
 
-from tests.web.viewer import FIELD
+from tests.web.viewer import FIELD, Viewer
 
 
 def problem(status: int, code: str, **headers: str) -> dict:
@@ -128,16 +128,29 @@ async def test_a_comment_shows_at_once_as_pending(open_page, site, video):
     assert await ada.rows() == 1
 
 
-async def test_with_the_cookie_nobody_knows_who_one_is_and_still_nothing_is_shown_twice(
-    open_component, contexts, cluster, site, video
-):
+async def give_cookie(viewer: Viewer, site: str, token: str) -> None:
+    """Have the viewer's token in a cookie that no script can read."""
+    await viewer.page.context.add_cookies(
+        [{"name": "livecomments_token", "value": token, "url": site, "httpOnly": True}]
+    )
+    await viewer.page.reload()
+    await viewer.is_live()
+
+
+async def test_with_the_cookie_the_service_says_who_one_is(open_component, cluster, site):
+    ada = await open_component(live=False)
+    await give_cookie(ada, site, cluster.token("ada"))
+    assert await ada.run("component.client.userId") == "ada"
+    await ada.say("mine")
+    await ada.sees("mine")
+    await expect(ada.page.locator(".comment .actions")).to_have_count(1)
+
+
+async def test_where_nobody_says_who_one_is_still_nothing_is_shown_twice(open_component, cluster, site, video):
     """The user id is learned from the first comment of one's own."""
     ada = await open_component(live=False)
-    await ada.page.context.add_cookies(
-        [{"name": "livecomments_token", "value": cluster.token("ada"), "url": site, "httpOnly": True}]
-    )
-    await ada.page.reload()
-    await ada.is_live()
+    await ada.page.route(f"{site}/videos/{video}/me", lambda route: route.fulfill(**problem(404, "not_found")))
+    await give_cookie(ada, site, cluster.token("ada"))
     assert await ada.run("component.client.userId") is None
     await ada.run(WATCH_FOR_DOUBLES)
     for text in ("one", "two", "three"):
@@ -146,6 +159,7 @@ async def test_with_the_cookie_nobody_knows_who_one_is_and_still_nothing_is_show
     assert await ada.run("component.client.userId") == "ada"
     assert await ada.run("window.most") == 1
     assert await ada.texts() == ["one", "two", "three"]
+    await expect(ada.page.locator(".comment .actions")).to_have_count(3)
 
 
 async def test_a_service_that_is_away_gets_the_comment_when_it_is_back(open_page, site, video):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.async_api import expect
 
 from tests.web.viewer import NEWER, WITHIN
@@ -33,6 +35,18 @@ async def test_older_pages_come_in_on_scrolling_up_and_new_comments_wait(open_pa
     await ada.sees(*everything[-20:], "new 1", "new 2", "new 3")
     await expect(ada.page.locator(NEWER)).to_be_hidden()
     assert await ada.rows() <= ROWS_AT_MOST
+
+
+async def test_what_is_older_is_asked_for_again_while_somebody_waits_for_it(open_page, post, video):
+    await post(*(f"comment {number}" for number in range(60)))
+    ada = await open_page("Ada")
+    away = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"code": "unavailable", "detail": "Not now."}}
+    older = re.compile(f"/comments/{video}.*cursor=")
+    async with ada.page.expect_response(older) as refused:
+        await ada.page.route(older, lambda route: route.fulfill(**away), times=1)
+        await ada.scroll_to(0)
+    assert (await refused.value).status == 503
+    await ada.until("texts()[0] === 'comment 0'")
 
 
 async def test_what_somebody_reads_stays_where_it_is(open_page, post):

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import time
 
-import aiohttp
 import pytest
 
-from tests.web.between import Between
-from tests.web.conftest import LONG, make_guest
+from tests.web.lively import Lively
 
 ROWS_AT_MOST = 200
-FLUSH_S = 0.1  # how an edge writes to a busy room
-LOAD_S = 60 if LONG else 10
-LOAD_PER_S = 200
-POSTERS = 24
 TRIES = 4
 
 MEASURE_SHIFTS = """(() => {
@@ -59,33 +51,6 @@ PLAIN_TEXT = """(() => {
     add();
     window.endPlainText = () => { cancelAnimationFrame(window.adding); box.remove(); };
 })()"""
-
-
-class Lively:
-    """Comments as an edge flushes them, slipped into the stream: a load on the page, and on nothing else."""
-
-    def __init__(self, between: Between) -> None:
-        self._between = between
-        self._number = int(time.time() * 1e6) + 10**12
-        self.said = 0
-
-    async def say(self, per_s: int, seconds: float) -> None:
-        began = asyncio.get_running_loop().time()
-        for flush in range(int(seconds / FLUSH_S)):
-            await self._between.say("".join(self._event() for _ in range(int(per_s * FLUSH_S))))
-            await asyncio.sleep(max(0, began + (flush + 1) * FLUSH_S - asyncio.get_running_loop().time()))
-
-    def _event(self) -> str:
-        self.said += 1
-        self._number += 1
-        comment = {
-            "commentId": str(self._number),
-            "userId": f"user-{self.said % 50}",
-            "name": f"Somebody {self.said % 50}",
-            "message": f"comment {self.said} " + "and more of it " * (self.said % 7),
-            "timestamp": int(time.time() * 1000),
-        }
-        return f"id: {self._number}\ndata: {json.dumps(comment)}\n\n"
 
 
 @pytest.fixture
@@ -155,47 +120,3 @@ async def test_what_comes_in_one_flush_is_spread_over_the_time_to_the_next(open_
     # Five in each of 30 flushes: most come by ones and twos, and hardly ever all five at once.
     assert len(added) >= 75
     assert sum(1 for count in added if count >= 5) <= 6
-
-
-async def test_two_hundred_comments_a_second_leave_nodes_and_memory_bounded(open_page, site, video, figures):
-    ada = await open_page("Ada")
-    profile = await ada.page.context.new_cdp_session(ada.page)
-    await profile.send("HeapProfiler.enable")
-    await post_at(site, video, LOAD_PER_S, LOAD_S / 2)
-    await asyncio.sleep(1)
-    half = await heap_bytes(profile)
-    posted = await post_at(site, video, LOAD_PER_S, LOAD_S / 2)
-    await ada.until("texts().at(-1) === given", posted[-1])
-    assert await ada.rows() <= ROWS_AT_MOST
-    assert await ada.run("component.client.comments.length") <= 1000
-    assert await ada.run("root.querySelectorAll('*').length") < 12 * ROWS_AT_MOST
-    grown = await heap_bytes(profile) - half
-    figures(f"heap after {LOAD_S / 2:.0f} s: {half / 2**20:.1f} MiB, and after as long again {grown / 2**20:+.1f} MiB")
-    assert grown < 4 * 2**20
-    assert await ada.texts() == posted[-await ada.rows() :]
-
-
-async def heap_bytes(profile) -> int:
-    await profile.send("HeapProfiler.collectGarbage")
-    return (await profile.send("Runtime.getHeapUsage"))["usedSize"]
-
-
-async def post_at(site: str, video: str, per_s: int, seconds: float) -> list[str]:
-    """Post as many comments a second, each by the next of some users; return the texts in the order of their ids."""
-    tokens = [(await make_guest(site, f"Poster {number}"))["token"] for number in range(POSTERS)]
-    ids: dict[int, str] = {}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=POSTERS)) as session:
-
-        async def post(number: int) -> None:
-            text = f"{time.monotonic_ns()} number {number}"
-            headers = {"Authorization": f"Bearer {tokens[number % POSTERS]}"}
-            async with session.post(f"{site}/comments/{video}", json={"message": text}, headers=headers) as answer:
-                ids[int((await answer.json())["commentId"])] = text
-
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        async with asyncio.TaskGroup() as group:
-            for number in range(int(per_s * seconds)):
-                await asyncio.sleep(max(0, began + number / per_s - loop.time()))
-                group.create_task(post(number))
-    return [text for _, text in sorted(ids.items())]

@@ -18,7 +18,7 @@ from history import status as status_module
 from history.parts import TIMEOUT_S
 from history.status import KEEP_EVERY_S, KEPT_S, PATHS, Status
 from runtime.service import make_app
-from tests.web.conftest import ARTEFACTS
+from tests.web.conftest import ARTEFACTS, hurry
 from tests.web.test_everyone import violations
 
 
@@ -214,6 +214,21 @@ async def test_the_page_shows_rates_percentiles_and_a_part_that_is_killed(contex
     os.kill(edge["pid"], signal.SIGCONT)
     await expect(summary).to_have_text("All 8 parts are ready, nothing is lost.", timeout=20_000)
     assert errors == []
+
+
+async def test_an_answer_that_never_comes_is_told_and_asked_for_again(contexts, site):
+    context = await contexts()
+    await hurry(context, "status.js")
+    page = await context.new_page()
+    await page.goto(f"{site}/status")
+    fine = "All 8 parts are ready, nothing is lost."
+    await expect(page.locator("#summary")).to_have_text(fine)
+    over = asyncio.Event()
+    await page.route("**/status.json", lambda _: over.wait())
+    await expect(page.locator("#summary")).to_have_text("The gateway or history does not answer.", timeout=20_000)
+    await page.unroute("**/status.json")
+    over.set()
+    await expect(page.locator("#summary")).to_have_text(fine, timeout=20_000)
 
 
 async def keep_saying(post) -> None:

@@ -322,6 +322,26 @@ async def test_a_guest_gets_a_token_and_speaks_with_it(start_writer, reader, vid
     assert orjson.loads(message.payload) == {"userId": guest.body["userId"], "message": "hi", "name": "Zoë"}
 
 
+async def test_a_guest_who_comes_back_with_his_token_is_the_same_guest_under_any_name(start_writer, tokens):
+    writer = await start_writer(guests=True)
+
+    async def ask(name: str, authorization: str):
+        return await writer.post(
+            "", path="/guests", data=orjson.dumps({"name": name}), headers={"Authorization": authorization}
+        )
+
+    guest = (await ask("Zoë", "")).body
+    renamed = (await ask("Zoe", f"Bearer {guest['token']}")).body
+    overnight = (await ask("Zoe", f"Bearer {tokens.issue(guest['userId'], -23 * 3600)}")).body
+    assert (renamed["userId"], renamed["name"]) == (guest["userId"], "Zoe")
+    assert overnight["userId"] == guest["userId"]
+    assert tokens.check(overnight["token"]).user_id == guest["userId"]
+    last_week = tokens.issue(guest["userId"], -7 * 24 * 3600)
+    for other in (last_week, tokens.issue("ann", 600), "garbage"):
+        answer = await ask("Zoe", f"Bearer {other}")
+        assert (answer.status, answer.body["code"]) == (401, "no_token")
+
+
 @pytest.mark.parametrize(
     ("status", "code", "request_"),
     [

@@ -35,10 +35,12 @@ export class Announcer {
     this.#soon();
   }
 
+  /** Say nothing more of what has come until now. */
   close() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#region.textContent = "";
+    this.#forget();
   }
 
   #soon() {
@@ -53,6 +55,10 @@ export class Announcer {
     if (this.#count > READ_OUT_AT_MOST) said.push(words.newComments(this.#count));
     else said.push(...this.#comments.map(({ name, userId, message }) => words.readOut(name ?? userId, shortened(message))));
     this.#region.textContent = said.join(" ");
+    this.#forget();
+  }
+
+  #forget() {
     this.#comments = [];
     this.#notices = [];
     this.#count = 0;

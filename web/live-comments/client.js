@@ -14,18 +14,17 @@
  */
 
 import { Following } from "./following.js";
+import { Gaps } from "./gaps.js";
 import { Problem } from "./http.js";
 import { Outbox } from "./outbox.js";
 import { changed, standing, USUAL } from "./rules.js";
-import { PAGE_AT_MOST, Service } from "./service.js";
+import { Service } from "./service.js";
+import { Snapshots } from "./snapshots.js";
 import { Timeline } from "./timeline.js";
 import { nextWaitMs, pause } from "./waiting.js";
 
-const PAGE = 50; // comments
-const MEND_TRIES = 5;
+const OLDER_PAGE = 50; // comments
 const ORDER_TRIES = 4; // of a moderator's, while the service is away
-const MENDED_AT_MOST = 500; // comments that were left out and are fetched one and all; of more, the newest page is
-const FROM_THE_BEGINNING = "0";
 
 export class LiveComments extends EventTarget {
   state = "connecting";
@@ -37,35 +36,38 @@ export class LiveComments extends EventTarget {
   outbox;
   #service;
   #following;
+  #gaps;
   #video;
   #nextRules = USUAL;
-  #polled = new Set(); // ids of the last snapshot
+  #snapshots = new Snapshots();
   #stopping = new AbortController();
-  #mending = false;
   #loadingOlder = false;
+  #olderFailures = 0;
   #olderNotBefore = 0;
 
   /**
    * @param {{video: string, src?: string, token?: (renew: boolean) => string | null | Promise<string | null>,
-   *   direct?: boolean}} options
+   *   direct?: boolean, outbox?: Outbox}} options
    *   `token` gives the token to send; with `renew` the last one was not taken. Without it the browser's cookie is
    *   sent. `src` is the service's address, this page's own if there is none. `direct`: the stream is opened at the
-   *   edge that has the video, where the service offers that and there is a token.
+   *   edge that has the video, where the service offers that and there is a token. `outbox`: that of an earlier client
+   *   of this video, which has been stopped: what it had not sent yet is sent by this one.
    */
-  constructor({ video, src = "", token = null, direct = false }) {
+  constructor({ video, src = "", token = null, direct = false, outbox = new Outbox() }) {
     super();
     const { signal } = this.#stopping;
     this.#video = video;
     this.#service = new Service({ video, src, token, direct, signal });
-    this.outbox = new Outbox(this.#service, () => this.#changed(), signal);
+    this.outbox = outbox;
+    this.#gaps = new Gaps(this.#service, this.timeline, (comments) => this.#took(comments), signal);
     this.#following = new Following(
       this.#service,
       {
         begin: () => this.#begin(),
-        rejoin: (position) => this.#rejoin(position),
+        rejoin: (position) => this.#gaps.rejoin(position),
         take: (name, data) => this.#take(name, data),
         snapshot: (snapshot) => this.#takeSnapshot(snapshot),
-        become: (state) => this.#become(state),
+        become: (state) => this.#set("state", state),
       },
       signal,
     );
@@ -105,13 +107,14 @@ export class LiveComments extends EventTarget {
   /** Begin, and go on until `stop()` or until there is no point in trying. */
   async start() {
     const { signal } = this.#stopping;
+    this.outbox.serve(this.#service, () => this.#changed(), signal);
     try {
       await this.#following.run();
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof Problem)) throw error;
-      this.problem = error;
-      this.#become("ended");
+      this.problem = error instanceof Problem ? error : new Problem({ ...BROKEN, cause: error });
+      this.#set("state", "ended");
+      if (this.problem !== error) throw error; // a defect of ours: to be seen in the console
     }
   }
 
@@ -121,7 +124,7 @@ export class LiveComments extends EventTarget {
 
   /** Post a comment. It is in `pending` at once, and leaves it when the stream has brought it. */
   post(text) {
-    this.outbox.add(text);
+    this.outbox.add(text, this.timeline.newest);
   }
 
   /** Remove a comment: one's own, or any as a moderator. Rejects with a `Problem`. */
@@ -161,15 +164,17 @@ export class LiveComments extends EventTarget {
     if (this.#loadingOlder || this.timeline.complete || !oldest || Date.now() < this.#olderNotBefore) return false;
     this.#loadingOlder = true;
     try {
-      const { comments, nextCursor } = await this.#service.page({ limit: PAGE, cursor: oldest.id });
+      const { comments, nextCursor } = await this.#service.page({ limit: OLDER_PAGE, cursor: oldest.id });
       if (this.timeline.comments[0] !== oldest) return false;
       this.timeline.prepend(comments, nextCursor === null);
+      this.#olderFailures = 0;
       this.#changed();
       return true;
     } catch (problem) {
       if (this.#stopping.signal.aborted) return false;
       if (!(problem instanceof Problem)) throw problem;
-      this.#olderNotBefore = Date.now() + nextWaitMs(1, problem.retryAfterMs);
+      this.#olderFailures += 1;
+      this.#olderNotBefore = Date.now() + nextWaitMs(this.#olderFailures, problem.retryAfterMs);
       return false;
     } finally {
       this.#loadingOlder = false;
@@ -184,7 +189,7 @@ export class LiveComments extends EventTarget {
   /** Go back to the newest comments. */
   resume() {
     this.timeline.release();
-    this.#mend();
+    this.#gaps.mend();
     this.#changed();
   }
 
@@ -193,66 +198,55 @@ export class LiveComments extends EventTarget {
   }
 
   async #begin() {
-    const { comments, complete } = await this.#newestPage(PAGE);
-    this.timeline.fill(comments, complete);
-    this.#changed();
-    return comments.at(-1)?.id ?? FROM_THE_BEGINNING;
+    const [position] = await Promise.all([this.#gaps.begin(), this.#meet()]);
+    return position;
   }
 
-  /** After a long time away: what was missed comes by the stream if it is little, else as the newest page. */
-  async #rejoin(position) {
-    const { comments, complete } = await this.#newestPage(PAGE_AT_MOST);
-    if (complete || comments.length === 0 || comments[0].number <= Number(position)) return position;
-    this.timeline.restart(comments, complete);
-    this.#changed();
-    return comments.at(-1).id;
-  }
-
-  /** The newest page of history, or, while there is no history to be had, what the edge has. */
-  async #newestPage(limit) {
+  /** Ask who one is, where the token cannot be read. Not knowing is no reason to stop: it takes a menu or two away. */
+  async #meet() {
+    const { credentials } = this.#service;
+    if (credentials.renewable || credentials.userId !== null) return;
     try {
-      const { comments, nextCursor } = await this.#service.page({ limit });
-      return { comments, complete: nextCursor === null };
+      credentials.meet(await this.#service.me(), this.#video);
     } catch (problem) {
-      if (!(problem instanceof Problem) || problem.kind !== "away") throw problem;
-      const { comments } = await this.#service.snapshot().catch(() => {
-        throw problem;
-      });
-      return { comments, complete: false };
+      if (!(problem instanceof Problem)) throw problem;
     }
   }
 
-  #takeSnapshot({ comments, viewers }) {
-    const first = comments[0]?.number ?? Number.POSITIVE_INFINITY;
-    const polled = new Set(comments.map(({ id }) => id));
-    // A snapshot does not say what was removed: it is what the one before had, and this one should have.
-    for (const id of this.#polled) if (!polled.has(id) && Number(id) > first) this.timeline.remove(Number(id));
-    this.#polled = polled;
-    if (comments.length > 0 && first > this.timeline.newest) this.timeline.restart(comments, false); // there may be more in between
-    for (const comment of comments) this.#takeComment(comment);
+  #takeSnapshot({ comments, viewers, state }) {
+    for (const number of this.#snapshots.removed(comments)) this.timeline.remove(number);
+    const first = comments[0]?.number ?? 0;
+    if (first > this.timeline.newest) this.timeline.restart(comments, false); // there may be more in between
+    else for (const comment of comments) this.timeline.append(comment);
     this.#set("viewers", viewers);
-    this.#changed();
+    if (state) this.#rule(changed(USUAL, state));
+    this.#took(comments);
     return comments.at(-1)?.id;
   }
 
-  #takeComment(comment) {
-    if (!this.timeline.append(comment)) return;
-    if (comment.userId === this.userId || this.userId === null) this.outbox.arrived(comment);
+  /** Comments have come, by the stream or on a page. */
+  #took(comments) {
+    const { userId } = this;
+    for (const comment of comments) {
+      if (userId === null || comment.userId === userId) this.outbox.arrived(comment);
+    }
     this.#changed();
   }
 
   #take(name, data) {
     switch (name) {
-      case "message":
-        this.#takeComment({ ...data, id: data.commentId, number: Number(data.commentId) });
+      case "message": {
+        const comment = { ...data, id: data.commentId, number: Number(data.commentId) };
+        if (this.timeline.append(comment)) this.#took([comment]);
         break;
+      }
       case "sync":
+        this.#snapshots.forget();
         this.#rule(USUAL); // what is not as usual follows
-        if (!data.complete) this.#reload(data);
+        if (!data.complete) this.#gaps.reload(data);
         break;
       case "skipped":
-        if (data.count > MENDED_AT_MOST) this.#reload(data);
-        else this.#fetchSkipped(data);
+        this.#gaps.skipped(data);
         break;
       case "delete":
         if (data.userId !== undefined) this.timeline.removeBy(data.userId);
@@ -281,81 +275,9 @@ export class LiveComments extends EventTarget {
     });
   }
 
-  /** The stream has left a range out: read it from history, where it will be in a moment if it is not there yet. */
-  async #fetchSkipped({ from, to }) {
-    const last = Number(to);
-    this.timeline.newest = Math.max(this.timeline.newest, last);
-    let cursor = Number(from) - 1;
-    try {
-      for (let failures = 0; failures < MEND_TRIES; ) {
-        try {
-          const { comments } = await this.#service.page({ limit: PAGE_AT_MOST, cursor, sort: "asc" });
-          const found = comments.filter(({ number }) => number <= last);
-          this.timeline.insert(found);
-          this.#changed();
-          cursor = found.at(-1)?.number ?? cursor;
-          if (cursor === last || found.length < comments.length) return;
-          if (comments.length === PAGE_AT_MOST) continue;
-          failures += 1;
-          await pause(nextWaitMs(failures, 0), this.#stopping.signal);
-        } catch (problem) {
-          if (!(problem instanceof Problem) || problem.kind === "refused") throw problem;
-          failures += 1;
-          await pause(nextWaitMs(failures, problem.retryAfterMs), this.#stopping.signal);
-        }
-      }
-      this.#reload({ to }); // it takes longer: the newest page is asked for until it can be had
-    } catch (error) {
-      if (!this.#stopping.signal.aborted && !(error instanceof Problem)) throw error;
-    }
-  }
-
-  /** The stream could not bring everything: begin again with the newest page. */
-  #reload({ to }) {
-    if (to) this.timeline.hole(Number(to));
-    else this.timeline.missing ||= 1; // our position meant nothing to the service: the newest page does
-    this.#changed();
-    this.#mend();
-  }
-
-  /** Read what is missing again from history; after reading further up, when the reader has come back. */
-  async #mend() {
-    if (this.#mending) return;
-    this.#mending = true;
-    try {
-      let pages = 0; // only what history answers counts: while it is away nothing is known about what is missing
-      for (let failures = 1; this.timeline.missing && !this.timeline.held; failures += 1) {
-        let saidMs = 0;
-        try {
-          const { comments, complete } = await this.#newestPage(PAGE);
-          if (this.timeline.held) return;
-          // What is missing may not be in history yet, or, should something have been lost, never.
-          pages += 1;
-          if (pages >= MEND_TRIES) this.timeline.missing = 0;
-          if (this.timeline.fill(comments, complete)) return;
-        } catch (problem) {
-          if (!(problem instanceof Problem)) throw problem;
-          if (problem.kind === "refused") return;
-          saidMs = problem.retryAfterMs;
-          failures = Math.min(failures, MEND_TRIES - 1);
-        }
-        await pause(nextWaitMs(failures, saidMs), this.#stopping.signal);
-      }
-    } catch (error) {
-      if (!this.#stopping.signal.aborted) throw error;
-    } finally {
-      this.#mending = false;
-      this.#changed();
-    }
-  }
-
   #changed() {
     this.outbox.settle(this.timeline.newest);
     this.dispatchEvent(new Event("change"));
-  }
-
-  #become(state) {
-    this.#set("state", state);
   }
 
   #set(name, value) {
@@ -364,3 +286,5 @@ export class LiveComments extends EventTarget {
     this.dispatchEvent(new Event(name));
   }
 }
+
+const BROKEN = { kind: "refused", code: "broken", detail: "Something went wrong on this page." };

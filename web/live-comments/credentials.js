@@ -13,7 +13,7 @@ export class Credentials {
   #asked = false;
   #asking = null;
   #userId = null;
-  #claims = null; // of the token; null where there is none to read
+  #claims = null; // of the token, or as the service says them; null where nobody does
 
   /** @param {((renew: boolean) => string | null | Promise<string | null>) | null} ask */
   constructor(ask) {
@@ -45,7 +45,14 @@ export class Credentials {
     return this.#ask !== null;
   }
 
-  /** With the cookie, nobody knows who one is before the first comment of one's own. */
+  /** The service has said whom the cookie names on a video: its role there, and whether that is a member's. */
+  meet({ userId = null, role, member }, video) {
+    if (userId === null) return; // somebody who just reads
+    this.#userId = userId;
+    this.#claims = { role, member, videos: [video] };
+  }
+
+  /** Where that is not known either, one's first own comment says it. */
   learn(userId) {
     this.#userId ??= userId;
   }

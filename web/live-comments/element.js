@@ -18,18 +18,16 @@ import { Announcer } from "./announcer.js";
 import { LiveComments } from "./client.js";
 import { Composer } from "./composer.js";
 import { element, icon } from "./dom.js";
+import { Header } from "./header.js";
 import { CommentList } from "./list.js";
 import { Moderating } from "./moderating.js";
 import { whyNot } from "./row.js";
 import { styles } from "./styles.js";
 import { wordsWith } from "./words.js";
 
-const QUIETLY_MS = 1_500; // a connection that is back by then was hardly away
-const SAMPLED_MS = 2_500; // the service says it every second, while it is so
 const TOLD_MS = 6_000;
+const UNSENT_AT_MOST = 20; // videos for which something unsent is kept, while others are shown
 const ARROW_DOWN = "M8 12.5 3 7.5l1.2-1.2L7.2 9.3V3h1.6v6.3l3-3L13 7.5Z";
-const EYE =
-  "M8 3.2C4.6 3.2 2 5.6.9 8c1.1 2.4 3.7 4.8 7.1 4.8S14 10.4 15.1 8C14 5.6 11.4 3.2 8 3.2Zm0 7.6a2.8 2.8 0 1 1 0-5.6 2.8 2.8 0 0 1 0 5.6Z";
 
 export class LiveCommentsElement extends HTMLElement {
   static observedAttributes = ["video", "src", "direct", "readonly"];
@@ -39,19 +37,19 @@ export class LiveCommentsElement extends HTMLElement {
   #me = null;
   #words = wordsWith({});
   #parts;
+  #header;
   #composer;
   #announcer;
   #moderating = new Moderating({
     client: () => this.client,
     words: () => this.#words,
     tell: (text) => this.#tell(text),
-    whenLost: () => this.#parts.scroller.focus({ preventScroll: true }),
+    whenLost: () => this.#focusList(),
   });
   #list = null;
+  #unsent = new Map(); // by video and service: the outbox of the client that is, or was, at work on it
+  #failures = new WeakSet(); // problems of entries that were told
   #starting = false;
-  #told = null; // what was announced of the connection: "live" or "lost"
-  #stateTimer;
-  #sampledTimer;
   #standingTimer;
   #toldTimer;
 
@@ -62,6 +60,12 @@ export class LiveCommentsElement extends HTMLElement {
     this.#composer = new Composer(this.#words, {
       post: (text) => this.#post(text),
       mayPost: () => this.client !== null && !this.client.outbox.full,
+    });
+    this.#header = new Header(this.#words, {
+      client: () => this.client,
+      announce: (text) => this.#announcer.notice(text),
+      again: () => this.#start(),
+      whenLost: () => this.#focusList(),
     });
     this.#parts = this.#makeParts();
     this.#announcer = new Announcer(this.#parts.announced, () => this.#words);
@@ -154,11 +158,6 @@ export class LiveCommentsElement extends HTMLElement {
   }
 
   #makeParts() {
-    const title = element("h2", { id: "title", part: "title" });
-    const viewers = element("span", { class: "viewers", hidden: true }, icon(EYE), element("span"));
-    const state = element("span", { class: "state" });
-    const again = element("button", { type: "button", class: "link", hidden: true, onclick: () => this.#start() });
-    const header = element("header", { class: "header", part: "header" }, title, viewers, state, again);
     const note = element("p", { class: "note", hidden: true });
     const list = element("ol", { class: "list", part: "list" });
     const scroller = element("div", { class: "scroller", role: "log", "aria-live": "off", tabindex: 0 }, note, list);
@@ -176,19 +175,15 @@ export class LiveCommentsElement extends HTMLElement {
       if (event.key === "End" && !event.defaultPrevented) this.#list?.follow();
     });
     const foot = element("slot", { name: "foot" });
-    const top = [header, scroller, above, announced, this.#composer.form, foot, this.#moderating.menu.root];
-    return { top, title, viewers, state, again, note, list, scroller, newer, newerText, told, announced };
+    const top = [this.#header.root, scroller, above, announced, this.#composer.form, foot, this.#moderating.menu.root];
+    return { top, note, list, scroller, newer, newerText, told, announced };
   }
 
   /** Put the words where they belong. */
   #say() {
-    const { title, scroller, again } = this.#parts;
-    title.textContent = this.#words.title;
-    scroller.setAttribute("aria-label", this.#words.log);
-    again.textContent = this.#words.again;
+    this.#parts.scroller.setAttribute("aria-label", this.#words.log);
+    this.#header.say(this.#words);
     this.#composer.say(this.#words);
-    this.#showState();
-    this.#showViewers();
     this.#showStanding();
     if (this.#list) this.#drawn();
   }
@@ -207,33 +202,35 @@ export class LiveCommentsElement extends HTMLElement {
     this.#stop();
     const { video, src, direct } = this;
     if (!video) return;
-    const client = new LiveComments({ video, src, token: this.#token, direct });
+    const client = new LiveComments({ video, src, token: this.#token, direct, outbox: this.#unsent.get(`${src} ${video}`) });
     this.client = client;
+    this.#unsent.set(`${src} ${video}`, client.outbox);
     for (const name of ["state", "viewers", "sampled", "rules"]) {
       client.addEventListener(name, () => this.dispatchEvent(new Event(name)));
     }
-    client.addEventListener("state", () => this.#showStateSoon());
-    client.addEventListener("viewers", () => this.#showViewers());
-    client.addEventListener("sampled", () => this.#showSampled());
-    client.addEventListener("change", () => this.#showStanding());
+    client.addEventListener("state", () => this.#stateChanged());
+    client.addEventListener("viewers", () => this.#header.showViewers());
+    client.addEventListener("sampled", () => this.#header.showSampled());
+    client.addEventListener("change", () => this.#changed());
     client.addEventListener("rules", () => this.#showStanding({ announced: true }));
     this.#showList();
-    this.#showState();
-    this.#showViewers();
+    this.#header.showState();
+    this.#header.showViewers();
     this.#showStanding();
     client.start();
   }
 
   #stop() {
-    clearTimeout(this.#stateTimer);
-    clearTimeout(this.#sampledTimer);
     clearTimeout(this.#standingTimer);
+    this.#header.rest();
     this.#moderating.menu.close();
     this.#announcer.close();
     this.#list?.close();
     this.client?.stop();
     this.#list = null;
     this.client = null;
+    const kept = [...this.#unsent].filter(([, { entries }]) => entries.length > 0);
+    this.#unsent = new Map(kept.slice(-UNSENT_AT_MOST));
   }
 
   #showList() {
@@ -256,20 +253,16 @@ export class LiveCommentsElement extends HTMLElement {
   }
 
   #post(text) {
-    const { client } = this;
-    client.post(text);
+    this.client.post(text);
     this.#list.follow();
-    const entry = client.outbox.entries.at(-1);
-    const tell = () => {
-      if (entry.state === "failed") this.#announcer.notice(this.#words.notSent(whyNot(entry.problem, this.#words)));
-      if (entry.state === "failed" || entry.state === "sent") client.removeEventListener("change", tell);
-    };
-    client.addEventListener("change", tell);
+  }
+
+  #focusList() {
+    this.#parts.scroller.focus({ preventScroll: true });
   }
 
   #backToNewest() {
     this.#list.follow({ coasting: true });
-    this.#parts.scroller.focus({ preventScroll: true }); // the button goes away
   }
 
   /** The list has been drawn: show what goes with it. */
@@ -277,53 +270,25 @@ export class LiveCommentsElement extends HTMLElement {
     const { note, newer, newerText } = this.#parts;
     const { isEmpty, atBeginning, following } = this.#list;
     const unread = this.client.unread;
+    if (following && this.shadowRoot.activeElement === newer) this.#focusList(); // the button goes away
     newer.hidden = following;
     newerText.textContent = unread > 0 ? this.#words.newComments(unread) : this.#words.newest;
     note.hidden = this.state === "connecting" ? isEmpty || !atBeginning : !isEmpty && !atBeginning;
     note.textContent = isEmpty ? this.#words.empty : this.#words.beginning;
   }
 
-  #showStateSoon() {
-    clearTimeout(this.#stateTimer);
-    if (this.state === "connecting" || this.state === "away") {
-      this.#stateTimer = setTimeout(() => this.#showState(), QUIETLY_MS);
-    } else {
-      this.#showState();
-      this.#showStanding();
-      if (this.#list) this.#drawn();
-    }
+  #stateChanged() {
+    if (!this.#header.showStateSoon()) return;
+    this.#showStanding();
+    if (this.#list) this.#drawn();
   }
 
-  #showState() {
-    clearTimeout(this.#sampledTimer);
-    this.#sampledTimer = undefined;
-    const { state, again } = this.#parts;
-    const now = this.state;
-    state.className = `state ${now}`;
-    if (now === "live" && this.client.polling) state.textContent = this.#words.polling;
-    else if (this.client?.problem) state.textContent = whyNot(this.client.problem, this.#words);
-    else state.textContent = this.#words[now];
-    again.hidden = now !== "ended";
-    const settled = now === "live" ? "live" : now === "connecting" ? null : "lost";
-    if (settled && settled !== this.#told && (this.#told || settled === "lost")) this.#announcer.notice(state.textContent);
-    this.#told = settled ?? this.#told;
-  }
-
-  /** More comments come than anybody can read: say how many of them are shown, for as long as that is so. */
-  #showSampled() {
-    const { shown, of } = this.client.sampled;
-    if (this.state !== "live") return;
-    clearTimeout(this.#sampledTimer);
-    this.#parts.state.textContent = this.#words.sampled(shown, of);
-    this.#sampledTimer = setTimeout(() => this.#showState(), SAMPLED_MS);
-  }
-
-  #showViewers() {
-    const { viewers } = this.#parts;
-    viewers.hidden = this.viewers === null;
-    if (this.viewers !== null) {
-      viewers.lastElementChild.textContent = this.viewers.toLocaleString();
-      viewers.title = this.#words.viewers(this.viewers);
+  #changed() {
+    this.#showStanding();
+    for (const { state, problem } of this.client?.outbox.entries ?? []) {
+      if (state !== "failed" || this.#failures.has(problem)) continue;
+      this.#failures.add(problem);
+      this.#announcer.notice(this.#words.notSent(whyNot(problem, this.#words)));
     }
   }
 
@@ -332,7 +297,7 @@ export class LiveCommentsElement extends HTMLElement {
     clearTimeout(this.#standingTimer);
     if (!this.client) return;
     const { why, mayWrite, waitS } = this.client.standing;
-    const { rules, problem } = this.client;
+    const { rules, problem, outbox } = this.client;
     const words = this.#words;
     const hints = {
       ended: words.over,
@@ -340,7 +305,7 @@ export class LiveCommentsElement extends HTMLElement {
       membersOnly: words.membersOnly,
       slowMode: waitS > 0 ? words.slowWait(waitS) : words.slowMode(rules.slowModeS),
     };
-    const hint = hints[why] ?? "";
+    const hint = hints[why] ?? (outbox.full ? words.full : "");
     this.#composer.limit({ hint, mayWrite: mayWrite && problem?.kind !== "refused", maySend: waitS === 0 });
     if (announced && hint) this.#announcer.notice(hint);
     if (waitS > 0) this.#standingTimer = setTimeout(() => this.#showStanding(), 1_000);

@@ -6,8 +6,8 @@ const UNFINISHED_AT_MOST = 1024 * 1024; // characters of one event
 
 /**
  * Hand on what a response brings as it comes: `{event, id, data}`, `{retry}` where the service says how long to wait
- * before connecting again, and `{}` for a heartbeat. Returns how it ended: "ended", also when it broke off, or "silent" when nothing came
- * for `firstWithinMs` at its beginning, or for `quietAtMostMs` later.
+ * before connecting again, and `{}` for a heartbeat. Returns how it ended: "ended", also when it broke off, or "silent"
+ * when nothing came for `firstWithinMs` at its beginning, or for `quietAtMostMs` later.
  */
 export async function readEvents(response, take, { firstWithinMs, quietAtMostMs }) {
   const parser = createParser({

@@ -8,6 +8,7 @@
 
 import { readEvents } from "./event-stream.js";
 import { Problem } from "./http.js";
+import { Polling } from "./polling.js";
 import { nextWaitMs, pause } from "./waiting.js";
 
 const FIRST_WITHIN_MS = 8_000; // the service sends its first line at once
@@ -18,12 +19,14 @@ const REJOIN_AFTER_MS = 120_000; // longer away than this, and the newest page s
 const HELD_BACK_POLL_MS = 2_000;
 const HELD_BACK_FOR_MS = 60_000; // then it looks whether streams come through now; twice as long each time
 const HELD_BACK_AT_MOST_MS = 15 * 60_000;
+const PROVEN_MS = 10_000; // a stream that has lasted so long was a good one: failures are counted anew
 const TOKENS_AT_MOST = 3; // refused in a row
+const MOVES_APART_MS = 10_000; // however soon the next token runs out
 const RENEW_WITHIN = 0.5; // of the time that a token has left; when in it is for chance to say, as many end together
 
 export class Following {
   position = null; // the id up to which everything is here; null before the newest page is
-  polling = false;
+  #polling;
   #service;
   #does;
   #signal;
@@ -32,6 +35,7 @@ export class Following {
   #failures = 0;
   #silences = 0;
   #refusedTokens = 0;
+  #movedAt = 0;
   #heldBackMs = HELD_BACK_FOR_MS;
   #leave = null; // ends the stream that is open
 
@@ -44,6 +48,11 @@ export class Following {
     this.#service = service;
     this.#does = does;
     this.#signal = signal;
+    this.#polling = new Polling(service, signal);
+  }
+
+  get polling() {
+    return this.#polling.active;
   }
 
   /** Go on until `signal`, or until there is no point in trying: then it rejects with the `Problem` that says why. */
@@ -58,7 +67,7 @@ export class Following {
       if (moving) continue; // with the new token, from the same place, at once
       this.#failures += 1;
       if (ending.poll && (await this.#poll(ending.poll, ending.forMs))) continue;
-      this.polling = false;
+      this.#polling.active = false;
       this.#does.become("away");
       await pause(nextWaitMs(this.#failures, ending.waitMs || this.#retryMs), this.#signal);
     }
@@ -77,8 +86,7 @@ export class Following {
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (problem.kind === "refused") throw problem;
-      if (problem.kind === "token") this.#refusedTokens += 1;
-      if (this.#refusedTokens >= TOKENS_AT_MOST) throw problem;
+      if (problem.kind === "token") this.#refused(problem);
       if (problem.kind === "token" && isFirst && !this.#service.credentials.renewable) throw problem; // signed out
       return { waitMs: problem.retryAfterMs };
     }
@@ -89,6 +97,7 @@ export class Following {
     const ending = { waitMs: 0, poll: null, forMs: 0, moving: false };
     let token = null;
     let expired = false;
+    let arrivedAt = Number.POSITIVE_INFINITY;
     let renewing;
     const began = Date.now();
     const take = ({ event: name = "message", id, data: text, retry }) => {
@@ -100,9 +109,14 @@ export class Following {
       if (name === "bye") expired = data.reason === "expired";
       else if (ending.waitMs) this.#retryMs = ending.waitMs;
       if (name === "poll") ending.poll = data;
-      if (name === "sync") this.#arrived();
+      if (name === "sync") {
+        arrivedAt = Date.now();
+        this.#arrived();
+      }
       if (name === "expiring") {
-        renewing ??= setTimeout(() => this.#move(token, leaving, ending), data.inMs * RENEW_WITHIN * Math.random());
+        const soonest = this.#movedAt + MOVES_APART_MS - Date.now();
+        const inMs = Math.max(data.inMs * RENEW_WITHIN * Math.random(), soonest);
+        renewing ??= setTimeout(() => this.#move(token, leaving, ending), inMs);
       }
       this.#does.take(name, data);
       if (id) this.position = id;
@@ -124,6 +138,7 @@ export class Following {
       }
       this.#holdBack(ending);
     } finally {
+      if (Date.now() - arrivedAt > PROVEN_MS) this.#failures = 0;
       clearTimeout(renewing);
       this.#leave = null;
       leaving.abort();
@@ -134,11 +149,16 @@ export class Following {
   }
 
   #arrived() {
-    this.#failures = 0;
     this.#refusedTokens = 0;
     this.#heldBackMs = HELD_BACK_FOR_MS;
-    this.polling = false;
+    this.#polling.active = false;
     this.#does.become("live");
+  }
+
+  /** A token was not taken, and another one neither: too often, and it is over. */
+  #refused(problem) {
+    this.#refusedTokens += 1;
+    if (this.#refusedTokens >= TOKENS_AT_MOST) throw problem;
   }
 
   /** Nothing came for too long: at the very beginning, or again and again later, something holds streams back. */
@@ -153,23 +173,16 @@ export class Following {
     this.#heldBackMs = Math.min(this.#heldBackMs * 2, HELD_BACK_AT_MOST_MS);
   }
 
-  /** Poll until it is time to ask for a stream again. False: there is no snapshot to be had either. */
-  async #poll({ url, intervalMs }, forMs) {
-    const until = Date.now() + forMs;
-    for (let first = true; Date.now() < until; first = false) {
-      try {
-        this.position = this.#does.snapshot(await this.#service.snapshot(url)) ?? this.position;
+  #poll(how, forMs) {
+    return this.#polling.run(how, forMs, {
+      take: (snapshot) => {
+        this.position = this.#does.snapshot(snapshot) ?? this.position;
         this.#heardAt = Date.now();
-        this.polling = true;
-        this.#does.become("live");
-      } catch (problem) {
-        if (!(problem instanceof Problem)) throw problem;
-        if (first) return false;
-        this.#does.become("away");
-      }
-      await pause(Math.min(nextWaitMs(1, intervalMs), Math.max(until - Date.now(), 1)), this.#signal);
-    }
-    return true;
+        this.#refusedTokens = 0;
+      },
+      become: (state) => this.#does.become(state),
+      refused: (problem) => this.#refused(problem),
+    });
   }
 
   /** Leave a stream whose token is running out for one with another token, if that can be had. */
@@ -177,6 +190,7 @@ export class Following {
     await this.#renew(token);
     if (leaving.signal.aborted || (await this.#service.credentials.token()) === token) return;
     ending.moving = true;
+    this.#movedAt = Date.now();
     leaving.abort();
   }
 

@@ -31,49 +31,62 @@ export class Problem extends Error {
   }
 }
 
+/** An answer that is not the service's: somebody between, as a network that wants a password first. */
+export function notOurs() {
+  return new Problem({ kind: "away", code: "unreachable", detail: "Something else than the service has answered." });
+}
+
 const AWAY = { kind: "away", code: "unreachable", detail: "The service cannot be reached." };
 
 /**
- * The response to a request, for statuses below 400. Rejects with a `Problem` for everything else, and with the
- * signal's reason when the caller gave up.
+ * What an answer of a status below 400 says, as a JSON object: all of it within `withinMs`. Rejects with a `Problem` for
+ * everything else, also when it breaks off or is no JSON, and with the signal's reason when the caller gave up.
  * @param {string} url
  * @param {RequestInit & {token?: string | null, withinMs?: number, headers?: Record<string, string>}} init
  */
-export async function request(url, { token, signal, withinMs = ANSWER_WITHIN_MS, headers = {}, ...init } = {}) {
+export function fetchJson(url, init) {
+  return ask(url, init, async (response) => Object(await response.json()));
+}
+
+/** Likewise, where nothing that the answer says matters. */
+export function send(url, init) {
+  return ask(url, init, (response) => response.arrayBuffer()); // read, so that its connection is free again
+}
+
+/** Likewise the response itself, as soon as it begins: its body is a stream, and may last. */
+export function open(url, init) {
+  return ask(url, init, (response) => {
+    if (!response.body) throw hopeless(response);
+    return response;
+  });
+}
+
+async function ask(url, { token, signal, withinMs = ANSWER_WITHIN_MS, headers = {}, ...init }, read) {
   const authorization = token ? { Authorization: `Bearer ${token}` } : {};
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), withinMs);
-  let response;
   try {
-    response = await fetch(url, {
+    const response = await fetch(url, {
       cache: "no-store",
       ...init,
       headers: { ...headers, ...authorization },
       signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
     });
+    if (response.status >= 400) throw await problemOf(response);
+    return await read(response);
   } catch (cause) {
     signal?.throwIfAborted();
-    throw new Problem({ ...AWAY, cause });
+    throw cause instanceof Problem ? cause : new Problem({ ...AWAY, cause });
   } finally {
     clearTimeout(timer);
   }
-  // A stream that is opened again and would be refused for ever: 204, which an EventSource takes for the end.
-  const hopeless = response.status === 204 ? response.headers.get("Problem-Code") : null;
-  if (hopeless) {
-    const kind = hopeless === "no_token" ? "token" : "refused";
-    throw new Problem({ kind, code: hopeless, detail: "The service will not open this stream again." });
-  }
-  if (response.status < 400) return response;
-  throw await problemOf(response);
 }
 
-/** The JSON of an answer; rejects with a `Problem` when it breaks off or is none. */
-export async function json(response) {
-  try {
-    return await response.json();
-  } catch (cause) {
-    throw new Problem({ ...AWAY, cause });
-  }
+/** A stream without a body is a 204, the end for an `EventSource` (HTML, 9.2.3). Why is in a header, or was lost. */
+function hopeless({ status, headers }) {
+  const code = headers.get("Problem-Code") ?? String(status);
+  const kind = code === "no_token" ? "token" : "refused";
+  return new Problem({ kind, code, detail: "The service will not open this stream again." });
 }
 
 async function problemOf(response) {

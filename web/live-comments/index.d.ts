@@ -56,9 +56,19 @@ export type State = "connecting" | "live" | "away" | "ended";
 export class Problem extends Error {
   constructor(what: { kind: Problem["kind"]; code: string; detail: string; retryAfterMs?: number; cause?: unknown });
   readonly kind: "refused" | "token" | "busy" | "away";
-  /** Stable: a `code` of the service's problem documents, or "unreachable", "no_new_token". */
+  /** Stable: a `code` of the service's problem documents, or "unreachable", "no_new_token", "other_user", "broken". */
   readonly code: string;
   readonly retryAfterMs: number;
+}
+
+/** Comments on their way out. It outlives the client: what one could not send, the next one sends. */
+interface Outbox {
+  readonly entries: ReadonlyArray<PendingComment>;
+  /** Whether no more can be taken for now. */
+  readonly full: boolean;
+  /** Try a failed comment once more, with the same Idempotency-Key. */
+  again(entry: PendingComment): void;
+  discard(entry: PendingComment): void;
 }
 
 interface LiveCommentsEventMap {
@@ -71,7 +81,10 @@ interface LiveCommentsEventMap {
 
 /** One video's comments, live, without any DOM. */
 export class LiveComments extends EventTarget {
-  constructor(options: { video: string; src?: string; token?: TokenSource | null; direct?: boolean });
+  /** `outbox`: that of an earlier client of the video, which was stopped; this one sends what is still in it. */
+  constructor(options: { video: string; src?: string; token?: TokenSource | null; direct?: boolean; outbox?: Outbox });
+  /** What is not sent yet, for a client that takes this one's place. */
+  readonly outbox: Outbox;
   readonly comments: ReadonlyArray<Comment | DeletedComment>;
   readonly pending: ReadonlyArray<PendingComment>;
   readonly state: State;
@@ -158,6 +171,7 @@ export interface Words {
   readonly membersOnly: string;
   readonly paused: string;
   readonly over: string;
+  readonly full: string;
   readonly problems: Readonly<Record<string, string>>;
 }
 

@@ -6,8 +6,8 @@
  * many at once, in a frame in which nothing is added, so that what is seen stays where it is.
  */
 
-import { commentRow, entryRow, foldLong } from "./row.js";
 import { Pace } from "./pace.js";
+import { Rows } from "./rows.js";
 
 const SHOWN_AT_MOST = 200; // rows, those on their way out included
 const TRIMMED_TO = 150;
@@ -18,14 +18,14 @@ const MOVED_PX = 4; // upwards, and somebody has scrolled
 const COASTING_MS = 400; // a movement that was under way when somebody asked for the newest is none that they make now
 const LIVELY_PER_S = 8; // comments a second; faster ones do not each come in with a movement of their own
 const POLLED_SPREAD_MS = 2_000;
+const REACH_AGAIN_MS = 1_000; // what is older could not be had: while somebody waits for it, it is asked for again
 
 export class CommentList {
   #client;
   #scroller;
   #list;
   #does;
-  #words;
-  #rows = new Map(); // key: {row, what it was drawn of}
+  #rows;
   #pace = new Pace();
   #seen = 0; // the newest number that has been taken note of
   #following = true;
@@ -35,7 +35,7 @@ export class CommentList {
   #followedMs = Number.NEGATIVE_INFINITY;
   #arrivals = []; // times of comments, over the last second
   #frame = 0;
-  #tabStop = null;
+  #reaching;
   #open = new AbortController();
   #resized;
 
@@ -48,9 +48,9 @@ export class CommentList {
     this.#client = client;
     this.#scroller = scroller;
     this.#list = list;
-    this.#words = words;
     this.#does = does;
     const { signal } = this.#open;
+    this.#rows = new Rows({ scroller, list }, words, does, signal);
     client.addEventListener("change", () => this.#soon(), { signal });
     scroller.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
     for (const begun of ["keydown", "wheel", "touchstart", "pointerdown"]) {
@@ -59,7 +59,6 @@ export class CommentList {
       };
       scroller.addEventListener(begun, moves, { signal, passive: true });
     }
-    list.addEventListener("keydown", (event) => this.#walk(event), { signal });
     this.#resized = new ResizeObserver(() => this.#following && this.#toEnd());
     // What stands in it too: a note above the rows that appears would leave the newest one half out of sight.
     for (const part of [scroller, ...scroller.children]) this.#resized.observe(part);
@@ -86,7 +85,8 @@ export class CommentList {
     this.#open.abort();
     this.#resized.disconnect();
     cancelAnimationFrame(this.#frame);
-    this.#list.replaceChildren();
+    clearTimeout(this.#reaching);
+    this.#rows.clear();
   }
 
   /** Show the newest comments, and go on doing so; also when the list is still `coasting` from a movement. */
@@ -125,24 +125,31 @@ export class CommentList {
       this.#draw();
     }
     this.#top = scrollTop;
-    if (!this.#following) this.#setTabStop();
-    if (!this.#following && scrollTop < NEAR_PX) this.#reachUp();
+    if (!this.#following) this.#rows.setTabStop(null, this.#seenTo);
+    this.#reachUp();
   }
 
   #hold() {
     const { timeline } = this.#client;
     this.#following = false;
-    this.#end = this.#pace.upTo(performance.now());
+    this.#end = this.#shownUpTo(performance.now());
     this.#client.hold();
     timeline.unread = timeline.comments.filter(({ number }) => number > this.#end).length;
     this.#draw();
   }
 
-  /** Bring in older comments at the top, and let go of as many at the bottom. */
+  /** Bring in older comments when the top is near, and let go of as many at the bottom. */
   async #reachUp() {
+    clearTimeout(this.#reaching);
+    const isWanted = () => !this.#following && !this.#open.signal.aborted && this.#scroller.scrollTop < NEAR_PX;
+    if (!isWanted()) return;
     const { timeline } = this.#client;
-    if (timeline.comments[0]?.number >= this.#first && !(await this.#client.older())) return;
-    if (this.#following) return;
+    if (timeline.comments[0]?.number >= this.#first && !(await this.#client.older())) {
+      clearTimeout(this.#reaching);
+      if (!timeline.complete && isWanted()) this.#reaching = setTimeout(() => this.#reachUp(), REACH_AGAIN_MS);
+      return;
+    }
+    if (this.#following || this.#open.signal.aborted) return;
     const { comments } = timeline;
     const first = Math.max(comments.findIndex(({ number }) => number >= this.#first) - STEP, 0);
     const end = Math.min(first + SHOWN_AT_MOST, comments.length);
@@ -181,10 +188,16 @@ export class CommentList {
   #draw() {
     const now = performance.now();
     this.#note(now);
-    if (this.#following) this.#drawNewest(this.#pace.upTo(now));
+    if (this.#following) this.#drawNewest(this.#shownUpTo(now));
     else this.#drawReading();
     if (this.#pace.waiting > 0 && this.#following) this.#soon();
     this.#does.drawn();
+  }
+
+  /** Where nothing waits all is to be seen: also what came late, to a place before the newest number that is known. */
+  #shownUpTo(now) {
+    const upTo = this.#pace.upTo(now);
+    return this.#pace.waiting > 0 ? upTo : this.#client.timeline.newest;
   }
 
   #drawNewest(upTo) {
@@ -203,19 +216,13 @@ export class CommentList {
       }
     }
     this.#first = comments[first]?.number ?? 0;
-    if (this.#arrange(comments.slice(first, end), pending)) this.#toEnd();
+    if (this.#rows.arrange(comments.slice(first, end), pending)) this.#toEnd();
   }
 
   /** Take away the rows before the window, leaving the rest where it is. False: there is no rest. */
   #trim() {
     const { scrollTop, scrollHeight } = this.#scroller;
-    let removed = 0;
-    for (const [key, { row, what }] of this.#rows) {
-      if (!(what.number < this.#first)) continue;
-      this.#takeAway(row);
-      this.#rows.delete(key);
-      removed += 1;
-    }
+    const removed = this.#rows.removeBefore(this.#first);
     if (this.#rows.size === 0) return false;
     if (removed > 0) this.#moveTo(scrollTop - (scrollHeight - this.#scroller.scrollHeight));
     return removed > 0;
@@ -226,90 +233,15 @@ export class CommentList {
     const { comments } = timeline;
     const window = comments.filter(({ number }) => number >= this.#first && number <= this.#end);
     const atEnd = window.at(-1) === comments.at(-1);
-    const anchor = this.#anchor();
-    this.#arrange(window, atEnd ? outbox.shown : []);
+    const anchor = this.#rows.anchor();
+    this.#rows.arrange(window, atEnd ? outbox.shown : []);
+    this.#rows.setTabStop(null, this.#seenTo);
     if (anchor) this.#moveTo(anchor.row.offsetTop - anchor.fromTop);
   }
 
-  /** Make the rows those of the comments and entries. Returns whether anything changed. */
-  #arrange(comments, pending) {
-    const wanted = new Map();
-    for (const comment of comments) wanted.set(comment.id, comment);
-    for (const entry of pending) wanted.set(entry.key, `${entry.state} ${entry.problem?.code}`);
-    let changed = false;
-    for (const [key, { row }] of this.#rows) {
-      if (wanted.has(key)) continue;
-      this.#takeAway(row);
-      this.#rows.delete(key);
-      changed = true;
-    }
-    let next = this.#list.firstElementChild;
-    for (const [key, what] of wanted) {
-      const drawn = this.#rows.get(key);
-      if (drawn?.what === what) {
-        if (drawn.row === next) next = next.nextElementSibling;
-        else this.#list.insertBefore(drawn.row, next);
-        continue;
-      }
-      if (drawn?.row === next) next = next.nextElementSibling;
-      if (drawn) this.#takeAway(drawn.row);
-      const row = typeof what === "string" ? this.#entryRow(key, pending) : this.#commentRow(what);
-      this.#list.insertBefore(row, next);
-      this.#rows.set(key, { row, what });
-      changed = true;
-    }
-    if (changed) {
-      foldLong(this.#list, this.#words);
-      this.#setTabStop();
-    }
-    return changed;
-  }
-
-  #takeAway(row) {
-    if (row.contains(row.getRootNode().activeElement)) this.#scroller.focus({ preventScroll: true });
-    row.remove();
-  }
-
-  #commentRow(comment) {
-    const offer = (button) => this.#does.offer(comment, button);
-    return commentRow(comment, this.#words, this.#does.may(comment) ? offer : null);
-  }
-
-  /** By Tab one gets to the newest comment in view that something can be done with, and to others by arrow keys. */
-  #setTabStop(button = null) {
-    const root = /** @type {ShadowRoot} */ (this.#list.getRootNode());
-    if (!button && this.#tabStop?.isConnected && root.activeElement === this.#tabStop) return;
-    const all = button ? [] : [...this.#list.querySelectorAll(".actions")];
-    const seenTo = all.length > 0 && !this.#following ? this.#scroller.scrollTop + this.#scroller.clientHeight : Infinity;
-    button ??= all.findLast((one) => one.parentElement.offsetTop < seenTo) ?? null;
-    this.#tabStop?.setAttribute("tabindex", "-1");
-    button?.setAttribute("tabindex", "0");
-    this.#tabStop = button;
-  }
-
-  #walk(event) {
-    const step = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
-    if (!step || !event.target.matches(".actions")) return;
-    event.preventDefault();
-    let row = event.target.parentElement[step];
-    while (row && !row.querySelector(":scope > .actions")) row = row[step];
-    if (!row) return;
-    this.#setTabStop(row.querySelector(":scope > .actions"));
-    this.#tabStop.focus();
-  }
-
-  #entryRow(key, pending) {
-    const entry = pending.find((one) => one.key === key);
-    return entryRow(entry, this.#does.me(), this.#words, this.#does);
-  }
-
-  /** The first row that can be seen, and how far it is from the top: it is to stay there. */
-  #anchor() {
-    const { scrollTop } = this.#scroller;
-    for (const row of this.#list.children) {
-      if (row.offsetTop + row.offsetHeight > scrollTop) return { row, fromTop: row.offsetTop - scrollTop };
-    }
-    return null;
+  /** How far down in the list something is in view. */
+  get #seenTo() {
+    return this.#following ? Infinity : this.#scroller.scrollTop + this.#scroller.clientHeight;
   }
 
   #toEnd() {

@@ -1,6 +1,6 @@
 /**
  * Comments on their way out: sent one after the other, so that they keep their order, each with an Idempotency-Key, so
- * that it may be sent again without being stored twice.
+ * that it may be sent again without being stored twice. It outlives the client: what one could not send, the next sends.
  *
  * entry  {key, text, state, id, problem}
  *   state "sending"   under way
@@ -12,40 +12,51 @@
 import { Problem } from "./http.js";
 import { nextWaitMs, pause } from "./waiting.js";
 
-const GIVE_UP_MS = 120_000; // a key lives for ten minutes; nobody waits that long
-export const WAITING_AT_MOST = 5; // entries that are not sent yet
-const KEPT_AT_MOST = 50; // entries altogether, while the stream is away
+const GIVE_UP_MS = 120_000; // nobody waits longer
+const KEY_LIVES_MS = 9 * 60_000; // the service knows a key for ten minutes: later a repeat may be a second comment
+export const WAITING_AT_MOST = 5; // entries that are on their way
+const KEPT_AT_MOST = 50; // entries altogether, failed ones and those that the stream is still to bring
 
 export class Outbox {
   entries = [];
   sentMs = Number.NEGATIVE_INFINITY; // when a comment was last taken
   #working = false;
-  #service;
-  #changed;
+  #service = null; // null while no client is at work
+  #changed = () => {};
   #signal;
 
-  /** @param {import("./service.js").Service} service */
-  constructor(service, changed, signal) {
+  /**
+   * Send from now on by this service, until `signal`.
+   * @param {import("./service.js").Service} service
+   */
+  serve(service, changed, signal) {
     this.#service = service;
     this.#changed = changed;
     this.#signal = signal;
+    const end = () => {
+      if (this.#service === service) this.#service = null;
+    };
+    signal.addEventListener("abort", end);
+    this.#work();
   }
 
   get full() {
-    const waiting = this.entries.filter((entry) => entry.state !== "sent").length;
+    const waiting = this.entries.filter(({ state }) => state === "sending" || state === "waiting").length;
     return waiting >= WAITING_AT_MOST || this.entries.length >= KEPT_AT_MOST;
   }
 
-  /** Put a text into the queue. */
-  add(text) {
-    this.entries.push({ key: key(), text, state: "sending", id: null, problem: null, guess: null });
+  /** Put a text into the queue. What it becomes has a number above `newest`, the highest that is known; 0: none is. */
+  add(text, newest) {
+    const above = newest || Number.POSITIVE_INFINITY;
+    const way = { tried: false, began: 0, by: null, above, guess: null };
+    this.entries.push({ key: key(), text, state: "sending", id: null, problem: null, ...way });
     this.#work();
   }
 
   /** Try a failed entry once more, with the same key: it may have been stored after all. */
   again(entry) {
     this.entries = [...this.entries.filter((other) => other !== entry), entry];
-    Object.assign(entry, { state: "sending", problem: null });
+    Object.assign(entry, { state: "sending", problem: null, began: 0, by: null });
     this.#work();
   }
 
@@ -55,18 +66,20 @@ export class Outbox {
   }
 
   /**
-   * The stream has brought a comment of this user. Usually it does so before the POST is answered, when its id is not
-   * known here yet: then it is taken for the first entry with that text, until the answer names the id.
+   * A comment of this user has come, by the stream or on a page. Usually it does so before the POST is answered, when
+   * its id is not known here yet: then it is taken for the first entry with that text, until the answer names the id.
    */
   arrived(comment) {
     const known = this.entries.find((entry) => entry.id === comment.id);
     if (known) {
-      this.#service.credentials.learn(comment.userId);
+      this.#service?.credentials.learn(comment.userId);
       this.entries = this.entries.filter((entry) => entry !== known);
       return;
     }
+    if (this.entries.some(({ guess }) => guess?.id === comment.id)) return;
     const expected = this.entries.find(
-      ({ id, state, guess, text }) => id === null && state !== "failed" && !guess && same(text, comment.message),
+      ({ id, state, guess, above, text }) =>
+        id === null && state !== "failed" && !guess && comment.number > above && same(text, comment.message),
     );
     if (expected) expected.guess = comment;
   }
@@ -87,46 +100,69 @@ export class Outbox {
     this.#working = true;
     try {
       let entry;
-      while ((entry = this.entries.find((one) => one.state === "sending"))) {
+      while (this.#service && (entry = this.entries.find(isOnItsWay))) {
         await this.#send(entry);
         this.#changed();
       }
-    } catch (error) {
-      if (!this.#signal.aborted) throw error;
     } finally {
       this.#working = false;
     }
   }
 
+  /** Send an entry until it is known what became of it, or no client is at work: the next one goes on with it. */
   async #send(entry) {
-    const began = Date.now();
-    for (let failures = 1; ; failures += 1) {
+    entry.began ||= Date.now();
+    for (let failures = 1; this.#service; failures += 1) {
+      if (entry.by && Date.now() - entry.began > KEY_LIVES_MS) return this.#fail(entry, entry.problem);
+      const service = this.#service;
       try {
-        entry.id = await this.#service.post(entry.text, entry.key);
-        entry.state = "sent";
-        this.sentMs = Date.now();
-        if (entry.guess?.id === entry.id) this.#service.credentials.learn(entry.guess.userId);
-        entry.guess = null;
-        return;
+        await service.credentials.token(); // then it is known who speaks
+        if (service !== this.#service) continue;
+        const { userId } = service.credentials;
+        if (entry.by && entry.by !== userId) throw new Problem(OTHER_USER);
+        Object.assign(entry, { state: "sending", tried: true, by: userId });
+        this.#changed();
+        this.#stored(entry, await service.post(entry.text, entry.key));
+        return undefined;
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
-        entry.problem = problem;
-        const soon = problem.retryAfterMs <= GIVE_UP_MS; // slow mode may say an hour
-        const again = problem.kind === "away" || (problem.kind === "busy" && problem.code !== "same_message" && soon);
-        if (!again || Date.now() - began > GIVE_UP_MS) {
-          // What the stream has brought was stored, even if no answer ever said so.
-          const stored = again && entry.guess;
-          Object.assign(entry, { state: stored ? "sent" : "failed", id: stored ? entry.guess.id : null, guess: null });
-          return;
-        }
-        entry.state = "waiting";
+        if (!isPassing(problem) || Date.now() - entry.began > GIVE_UP_MS) return this.#fail(entry, problem);
+        Object.assign(entry, { state: "waiting", problem });
         this.#changed();
-        await pause(nextWaitMs(problem.kind === "busy" ? 1 : failures, problem.retryAfterMs), this.#signal);
-        entry.state = "sending";
-        this.#changed();
+        const restMs = nextWaitMs(problem.kind === "busy" ? 1 : failures, problem.retryAfterMs);
+        await pause(restMs, this.#signal).catch(() => {}); // the client was stopped
       }
     }
+    return undefined;
   }
+
+  #stored(entry, id) {
+    if (entry.guess?.id === id) this.#service?.credentials.learn(entry.guess.userId);
+    Object.assign(entry, { state: "sent", id, guess: null });
+    this.sentMs = Date.now();
+    // They go out one after the other: what has not gone out yet comes after this one.
+    for (const other of this.entries) if (!other.tried) other.above = Math.max(other.above, Number(id));
+  }
+
+  /** Give up. What the stream has brought was stored, even if no answer ever said so, where it is surely this user's. */
+  #fail(entry, problem) {
+    const { guess, by } = entry;
+    if (isPassing(problem) && guess && guess.userId === by) Object.assign(entry, { state: "sent", id: guess.id });
+    else Object.assign(entry, { state: "failed", problem });
+    entry.guess = null;
+  }
+}
+
+const OTHER_USER = { kind: "token", code: "other_user", detail: "It was on its way under another name." };
+
+/** Whether it is worth sending again by itself. */
+function isPassing({ kind, code, retryAfterMs }) {
+  if (kind === "away") return true;
+  return kind === "busy" && code !== "same_message" && retryAfterMs <= GIVE_UP_MS; // slow mode may say an hour
+}
+
+function isOnItsWay({ state }) {
+  return state === "sending" || state === "waiting";
 }
 
 /** A new Idempotency-Key. `crypto.randomUUID` is not there on pages without TLS other than this machine's own. */

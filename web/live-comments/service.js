@@ -1,7 +1,7 @@
 /** The service, as far as one video goes: its addresses, each asked with the token, and once more with another one. */
 
 import { Credentials } from "./credentials.js";
-import { json, request } from "./http.js";
+import { fetchJson, notOurs, open, send } from "./http.js";
 import { isEdge, Location } from "./location.js";
 
 export const PAGE_AT_MOST = 100; // comments
@@ -33,8 +33,8 @@ export class Service {
   async page({ limit, cursor, sort = "desc" }) {
     const query = new URLSearchParams({ limit: String(limit), sort });
     if (cursor !== undefined) query.set("cursor", String(cursor));
-    const page = await json(await this.#send(`${this.#video}?${query}`));
-    const comments = page.comments.map(numbered);
+    const page = await this.#ask(fetchJson, `${this.#video}?${query}`);
+    const comments = numbered(page.comments);
     return { comments: sort === "desc" ? comments.reverse() : comments, nextCursor: page.nextCursor };
   }
 
@@ -43,10 +43,10 @@ export class Service {
     const either = AbortSignal.any([signal, this.#signal]);
     const headers = { Accept: "text/event-stream", "Last-Event-ID": position };
     for (;;) {
-      const url = await this.#location.find(async (path) => json(await this.#send(path, { signal: either, withinMs })));
+      const url = await this.#location.find((path) => this.#ask(fetchJson, path, { signal: either, withinMs }));
       try {
         const within = isEdge(url) ? Math.min(withinMs, EDGE_WITHIN_MS) : withinMs;
-        const response = await this.#send(url, { headers, withinMs: within, signal: either });
+        const response = await this.#ask(open, url, { headers, withinMs: within, signal: either });
         this.#location.reached();
         return response;
       } catch (problem) {
@@ -56,49 +56,61 @@ export class Service {
     }
   }
 
-  /** The newest comments, oldest first, and how many watch. */
+  /** The newest comments, oldest first, how many watch, and what the host has set: that where it is told. */
   async snapshot(url = `${this.#video}/snapshot`) {
-    const { comments, viewers } = await json(await this.#send(url, { cache: "no-cache" })); // 304 where nothing is new
-    return { comments: comments.map(numbered), viewers };
+    const { comments, viewers, state } = await this.#ask(fetchJson, url, { cache: "no-cache" }); // 304 if nothing is new
+    return { comments: numbered(comments), viewers, state };
   }
 
-  /** Post a comment; a repeat with the same key is the same comment. Returns its id. */
+  /** Whom the token names on this video: `{userId, name?, role, member}`. */
+  me() {
+    return this.#ask(fetchJson, `${this.#rules}/me`);
+  }
+
+  /**
+   * Post a comment; a repeat with the same key is the same comment. Returns its id. What is on its way is not called
+   * back when the client is stopped: it may have been stored, and its id is worth knowing.
+   */
   async post(message, key) {
-    const response = await this.#send(this.#video, {
+    const { commentId } = await this.#ask(fetchJson, this.#video, {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": key },
       body: JSON.stringify({ message }),
+      signal: null,
     });
-    return (await json(response)).commentId;
+    if (typeof commentId !== "string") throw notOurs();
+    return commentId;
   }
 
   /** Remove a comment: one's own, or any as a moderator. */
   async remove(id) {
-    await this.#send(`${this.#video}/${id}`, { method: "DELETE" });
+    await this.#ask(send, `${this.#video}/${id}`, { method: "DELETE" });
   }
 
   /** Shut somebody out, for `forS` seconds or for ever; with `comments`, all that they have said is removed as well. */
   async ban(userId, how) {
-    await this.#send(`${this.#rules}/bans/${encodeURIComponent(userId)}`, {
+    await this.#ask(send, `${this.#rules}/bans/${encodeURIComponent(userId)}`, {
       method: "PUT",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(how),
     });
   }
 
-  async #send(path, init = {}) {
+  /** Ask by one of the ways of `http.js`, with the token; where that is not taken, once more with another one. */
+  async #ask(way, path, init = {}) {
     const asked = { signal: this.#signal, ...init };
     const token = await this.credentials.token();
     const url = isEdge(path) ? path : this.#src + path;
     try {
-      return await request(url, { ...asked, token });
+      return await way(url, { ...asked, token });
     } catch (problem) {
       if (problem.kind !== "token" || !(await this.credentials.renew(token))) throw problem;
     }
-    return request(url, { ...asked, token: await this.credentials.token() });
+    return way(url, { ...asked, token: await this.credentials.token() });
   }
 }
 
-function numbered(comment) {
-  return { ...comment, number: Number(comment.id) };
+function numbered(comments) {
+  if (!Array.isArray(comments)) throw notOurs();
+  return comments.map((comment) => ({ ...comment, number: Number(comment.id) }));
 }

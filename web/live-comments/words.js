@@ -48,6 +48,7 @@ export const WORDS = Object.freeze({
   membersOnly: "Only members can comment here.",
   paused: "Comments are paused.",
   over: "This is over: it takes no more comments.",
+  full: "Your last comments are still on their way.",
   // Why a comment waits or was refused, or why there is no connection: by the code of the problem. What has no words
   // here is told in those of the service.
   problems: {
@@ -58,6 +59,7 @@ export const WORDS = Object.freeze({
     unreachable: "It goes out by itself when the connection is back.",
     no_token: "Sign in to join the conversation.",
     slow_mode: "Slow mode: it goes out by itself in a moment.",
+    other_user: "It went out under another name, and may be there already.",
     banned: "You cannot take part here any more.",
   },
 });

@@ -4,6 +4,7 @@ import { Chart } from "./chart.js";
 import { highest, percentile, rate, total } from "./series.js";
 
 const EVERY_MS = 2_000;
+const WITHIN_MS = 8_000; // the service itself waits a second for its parts
 const MILESTONES = ["accepted", "stored", "published", "delivered", "archived"];
 
 const part = (id) => document.getElementById(id);
@@ -154,12 +155,17 @@ function summary(now) {
   return ["good", `All ${now.parts.length} parts are ready, nothing is lost.`];
 }
 
+/** The JSON at a path, all of it in time. */
+async function get(path) {
+  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(WITHIN_MS) });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
+
 async function ask() {
   let said;
   try {
-    const answer = await fetch("/status.json", { cache: "no-store" });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const now = await answer.json();
+    const now = await get("/status.json");
     if (now.at !== before?.at) {
       draw(now);
       before = now;
@@ -177,9 +183,7 @@ async function ask() {
 /** What the service has kept of the minutes before this page was opened. */
 async function recall() {
   try {
-    const answer = await fetch("/status/past.json", { cache: "no-store" });
-    if (!answer.ok) return;
-    for (const past of await answer.json()) {
+    for (const past of await get("/status/past.json")) {
       plot(past);
       before = past;
     }
