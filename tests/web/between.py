@@ -25,6 +25,7 @@ class Between:
         self.down = False  # connections are closed at once
         self.stalls = ""  # answers to paths that end so begin, and do not end
         self.asked: list[web.BaseRequest] = []
+        self.streams_s: list[float] = []  # when a stream was asked for, by the loop's clock
         self.open: set[web.StreamResponse] = set()
         self._instead: list[bytes] = []  # of streams, one after the other
         self._stalled = asyncio.Event()
@@ -49,7 +50,7 @@ class Between:
         await self._runner.cleanup()
 
     def streams(self) -> list[web.BaseRequest]:
-        """Return the requests for streams so far; `["asked_s"]` of each says when, by the loop's clock."""
+        """Return the requests for streams so far."""
         return [request for request in self.asked if request.path.endswith("/stream")]
 
     def answer_next_stream(self, said: str, *, times: int = 1) -> None:
@@ -69,7 +70,6 @@ class Between:
                 transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        request["asked_s"] = asyncio.get_running_loop().time()
         self.asked.append(request)
         if self.down:
             assert request.transport is not None
@@ -102,6 +102,7 @@ class Between:
 
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
         assert self._session is not None
+        self.streams_s.append(asyncio.get_running_loop().time())
         if self._instead:
             return web.Response(body=self._instead.pop(0), content_type="text/event-stream")
         async with self._session.get(f"{self.target}{request.raw_path}", headers=_passed(request.headers)) as answer:

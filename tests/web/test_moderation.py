@@ -86,7 +86,9 @@ async def test_somebody_who_is_banned_is_told_so_and_all_that_they_said_is_gone(
     await choose(moderator, "spam 1", "Ban Ada for good, and remove all their comments")
     await moderator.sees(GONE, GONE, "something good")
     await expect(moderator.page.locator(".told")).to_have_text("Ada is banned.")
-    await expect(ada.page.locator("live-comments .state")).to_have_text("You cannot take part here any more.")
+    await expect(ada.page.locator("live-comments .state")).to_have_text(
+        "You cannot take part here any more.", timeout=20_000
+    )
     assert await ada.run("root.querySelector('textarea').readOnly")
 
 

@@ -57,7 +57,7 @@ async def test_polls_that_fail_come_ever_more_rarely(polling):
     asked = await answer_snapshots(polling, problem(503, "unavailable"))
     await polling.state("away")
     while len(asked) < 5:
-        await polling.page.wait_for_request(SNAPSHOT)
+        await polling.page.wait_for_event("request", lambda one: one.url.endswith("/snapshot"))
     waits = [later - earlier for earlier, later in pairwise(asked)]
     assert waits[-1] > 3 * waits[0], waits
     await polling.page.unroute(SNAPSHOT)

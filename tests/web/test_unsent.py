@@ -101,7 +101,7 @@ async def test_nothing_is_said_again_under_another_name_unless_one_wants_it(ada,
     await ada.page.unroute(f"**/comments/{video}")
     await ada.page.locator(".failed").get_by_role("button", name="Try again").click()
     await ada.sees("by whom?")
-    await expect(ada.page.locator("live-comments .comment .name")).to_have_text("Grace")
+    await expect(ada.page.locator("live-comments [data-id] .name")).to_have_text("Grace")
 
 
 async def test_a_comment_whose_answer_was_lost_is_not_doubled_by_a_page_that_has_it(ada, between, video):

@@ -124,7 +124,8 @@ export class LiveComments extends EventTarget {
 
   /** Post a comment. It is in `pending` at once, and leaves it when the stream has brought it. */
   post(text) {
-    this.outbox.add(text, this.timeline.newest);
+    // Before the first page is here nobody knows which of one's own comments is an old one.
+    this.outbox.add(text, this.#following.position === null ? undefined : this.timeline.newest);
   }
 
   /** Remove a comment: one's own, or any as a moderator. Rejects with a `Problem`. */

@@ -56,12 +56,12 @@ export function send(url, init) {
 /** Likewise the response itself, as soon as it begins: its body is a stream, and may last. */
 export function open(url, init) {
   return ask(url, init, (response) => {
-    if (!response.body) throw hopeless(response);
+    if (response.status === 204 || !response.body) throw hopeless(response); // Chromium has a body for it all the same
     return response;
   });
 }
 
-async function ask(url, { token, signal, withinMs = ANSWER_WITHIN_MS, headers = {}, ...init }, read) {
+async function ask(url, { token = null, signal = null, withinMs = ANSWER_WITHIN_MS, headers = {}, ...init }, read) {
   const authorization = token ? { Authorization: `Bearer ${token}` } : {};
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), withinMs);
@@ -82,7 +82,7 @@ async function ask(url, { token, signal, withinMs = ANSWER_WITHIN_MS, headers = 
   }
 }
 
-/** A stream without a body is a 204, the end for an `EventSource` (HTML, 9.2.3). Why is in a header, or was lost. */
+/** 204 is the end for an `EventSource` (HTML, 9.2.3). Why is in a header, unless that was lost on the way. */
 function hopeless({ status, headers }) {
   const code = headers.get("Problem-Code") ?? String(status);
   const kind = code === "no_token" ? "token" : "refused";

@@ -45,9 +45,8 @@ export class Outbox {
     return waiting >= WAITING_AT_MOST || this.entries.length >= KEPT_AT_MOST;
   }
 
-  /** Put a text into the queue. What it becomes has a number above `newest`, the highest that is known; 0: none is. */
-  add(text, newest) {
-    const above = newest || Number.POSITIVE_INFINITY;
+  /** Put a text into the queue. What it becomes has a number above `above`, the highest that was given until now. */
+  add(text, above = Number.POSITIVE_INFINITY) {
     const way = { tried: false, began: 0, by: null, above, guess: null };
     this.entries.push({ key: key(), text, state: "sending", id: null, problem: null, ...way });
     this.#work();
