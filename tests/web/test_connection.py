@@ -235,9 +235,9 @@ async def test_what_was_skipped_is_shown_though_nothing_comes_after_it(watching,
 
 async def test_streams_that_break_as_soon_as_they_are_open_are_asked_for_ever_more_rarely(watching, between):
     synced = json.dumps({"resumed": True, "replayed": 0, "complete": True})
-    between.answer_next_stream(f"retry: 100\n\nevent: sync\ndata: {synced}\n\n", times=5)
+    between.answer_next_stream(f"retry: 100\n\nevent: sync\ndata: {synced}\n\n", times=4)
     await between.cut()
-    while len(between.streams_s) < 7:  # noqa: ASYNC110  it is the browser that we wait for
+    while len(between.streams_s) < 6:  # noqa: ASYNC110  it is the browser that we wait for
         await asyncio.sleep(0.05)
     waits = [later - earlier for earlier, later in pairwise(between.streams_s[1:])]
     assert waits[-1] > 3 * waits[0], waits
@@ -298,12 +298,13 @@ async def test_a_snapshot_that_never_ends_is_given_up_and_asked_for_again(open_p
     await ada.sees("meanwhile")
 
 
-async def test_what_is_no_answer_of_the_service_is_taken_for_none(open_page, between, post, video):
+async def test_what_is_no_answer_of_the_service_is_taken_for_none(open_component, cluster, post, video):
     """A network that wants a password first answers everything, and has its own idea of what."""
     await post("before")
-    ada = await open_page(None, live=False)
-    await ada.page.route(re.compile(f"/comments/{video}[?/]"), lambda route: route.fulfill(json=None))
-    await ada.page.reload()
+    body = f'<live-comments video="{video}-another"></live-comments>'
+    ada = await open_component(body=body, token=cluster.token("ada"))
+    await ada.page.route(re.compile(f"/comments/{video}[?/]"), lambda route: route.fulfill(json={"portal": True}))
+    await ada.run("component.video = given", video)
     await expect(ada.page.locator("live-comments .state")).to_have_text("reconnecting …")
     await ada.page.unroute_all()
     await ada.sees("before")
