@@ -11,6 +11,7 @@
 | `child.py` | one process: started, started again, ended, its log |
 | `run_once.py` | a program that does one thing and ends |
 | `probe.py` | asking over HTTP whether a part is there |
+| `memory.py` | how much memory there is |
 | `postgres.py` | Postgres: its data, its command line, its readiness |
 | `nats.py` | NATS: its environment, its health, when it must be started again |
 | `certificate.py` | the gateway's certificate and key, checked, in one file |

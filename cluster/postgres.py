@@ -22,6 +22,7 @@ import asyncpg
 from cluster import binaries, passwords
 from cluster.child import Program
 from cluster.errors import StartError
+from cluster.memory import memory_bytes
 from cluster.ports import LOOPBACK
 from cluster.run_once import run_once
 from runtime.postgres import AWAY
@@ -34,12 +35,17 @@ EARLIER_SERVER_LIMIT_S: Final = 30.0
 STOP_WAIT_S: Final = 20.0
 _ROOT_RUNS_IT_AS: Final = "nobody"
 
+# What it keeps in memory itself, of the machine's. A page of history that is not there is copied out of the kernel's
+# cache, some twenty blocks. It takes memory as it is used, so a small cluster takes little.
+BUFFERS_SHARE: Final = 1 / 8  # a machine that does nothing else would give a quarter; here all parts share one
+LEAST_BUFFERS_MB: Final = 128
+MOST_BUFFERS_MB: Final = 4_096
+
 # Said on the command line, so that a change here holds for a directory that an earlier version has made.
 _CONFIGURATION: Final = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "max_connections": "200",
-    "shared_buffers": "128MB",
     "synchronous_commit": "on",
     "wal_level": "replica",
     "password_encryption": "scram-sha-256",
@@ -72,7 +78,8 @@ class Postgres:
 
     def program(self) -> Program:
         """Return how to run it. `make_data` comes first."""
-        options = [f"--{name}={value}" for name, value in {**_CONFIGURATION, "port": str(self.port)}.items()]
+        here = {"port": str(self.port), "shared_buffers": f"{buffers_mb(memory_bytes())}MB"}
+        options = [f"--{name}={value}" for name, value in {**_CONFIGURATION, **here}.items()]
         return Program(
             name="postgres",
             command=(str(binaries.postgres("postgres")), "-D", str(self.data), *options),
@@ -172,6 +179,11 @@ class Postgres:
             if time.monotonic() > deadline:
                 raise StartError(f"a Postgres that is not ours (process {pid}) uses {self.data}: end it first")
             await asyncio.sleep(0.1)
+
+
+def buffers_mb(memory: int) -> int:
+    """Return how much Postgres keeps in memory itself on a machine with so many bytes of it."""
+    return min(max(int(memory * BUFFERS_SHARE) // 1024**2, LEAST_BUFFERS_MB), MOST_BUFFERS_MB)
 
 
 def _is_server_of(pid: int, data: Path) -> bool:

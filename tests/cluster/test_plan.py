@@ -5,14 +5,22 @@ import socket
 import pytest
 
 from cluster import nats
+from cluster.memory import memory_bytes
 from cluster.migration import database_url
 from cluster.nats import Sickness
 from cluster.passwords import read, secret_files
 from cluster.plan import MIN_STREAM_BYTES, store_bytes, stream_bytes
 from cluster.ports import LOWEST_PORT, Ports, candidates, outgoing_range
+from cluster.postgres import buffers_mb
 from runtime.settings import MIN_SECRET_BYTES
 
 GIB = 1024**3
+
+
+@pytest.mark.parametrize(("memory", "buffers"), [(GIB // 2, 128), (8 * GIB, 1_024), (512 * GIB, 4_096)])
+def test_postgres_keeps_a_share_of_the_machines_memory_within_bounds(memory, buffers):
+    assert buffers_mb(memory) == buffers
+    assert memory_bytes() > GIB // 2
 
 
 def test_ports_are_free_different_and_outside_the_range_of_outgoing_connections():
