@@ -95,6 +95,9 @@ class Lift:
             for message in refused:
                 await self._collided(message)
             await archive_rest(archive, [one for one in messages if one not in refused])
+        if (await self._reader.state(shard)).last != last:
+            # Somebody has put the subjects back meanwhile: 'livecomments streams', at an unlucky moment.
+            raise StoreError(f"shard {shard}: its stream grows, and is not purged")
         answer = await jetstream.api(self._connection, f"STREAM.PURGE.{subjects.stream_name(shard)}", {"seq": lift_to})
         if "error" in answer or not await self._is_purged(lift_to):
             raise StoreError(f"shard {shard}: cannot be lifted to {lift_to}: {answer.get('error')}")

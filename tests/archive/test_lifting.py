@@ -374,3 +374,32 @@ async def test_what_a_replica_that_lags_has_not_seen_is_not_purged_unread(world:
     await lifted(world, lifts + 1)
     assert not lagging
     await world.archived(numbers)
+
+
+async def test_what_is_stored_because_somebody_opened_the_stream_too_early_is_not_purged_unread(
+    world: World, monkeypatch
+) -> None:
+    """Whoever provisions the streams may have looked just before the lift began."""
+    lifts = metric(LIFTS)
+    await world.start()
+    numbers = await world.say("one", "two")
+    await world.archived(numbers)
+    late: list[int] = []
+    aside, marks = lifting.Lift._set_collided_aside, Marks(world.connection, 2)
+
+    async def while_it_is_open(self: lifting.Lift, *arguments: object) -> None:
+        await aside(self, *arguments)
+        if not late:
+            await put_subjects_back(world.connection, SHARD)
+            late.extend(await world.say("late"))
+
+    monkeypatch.setattr(lifting.Lift, "_set_collided_aside", while_it_is_open)
+
+    async def found_short() -> bool:
+        await marks.claim(SHARD, Claim(numbers[-1], certain=True))
+        return metric(LIFTS) > lifts
+
+    await until(found_short)
+    await lifted(world, lifts + 1)
+    after = await say(world, "next")
+    await world.archived(numbers + late + after)
