@@ -135,12 +135,12 @@ MUTANTS: Final = (
         (
             Patch(
                 "writer/archiver.py",
-                "        await self._store(archive, messages)\n        self._count_lost",
-                "        before, self.through = self.through, messages[-1].number\n"
-                "        await self._announce()\n"
-                "        self.through = before\n"
+                "        await self._storing.store(archive, messages)\n",
+                "        before, self._storing.through = self._storing.through, messages[-1].number\n"
+                "        await self._storing.announce()\n"
+                "        self._storing.through = before\n"
                 "        await asyncio.sleep(0.2)\n"
-                "        await self._store(archive, messages)\n        self._count_lost",
+                "        await self._storing.store(archive, messages)\n",
             ),
         ),
         _by(Check.READABLE),
@@ -150,9 +150,9 @@ MUTANTS: Final = (
         "the archiver leaves out a comment now and then",
         (
             Patch(
-                "writer/archiver.py",
-                "[row_of(message, self._settings.shards) for message in messages]",
-                "[row_of(message, self._settings.shards) for message in messages if message.number % 17]",
+                "writer/storing.py",
+                "[row_of(message, self._shards) for message in messages]",
+                "[row_of(message, self._shards) for message in messages if message.number % 17]",
             ),
         ),
         _by(Check.KEPT, Check.SHOWN_KEPT),

@@ -34,8 +34,11 @@ In the order of a comment's way:
 | `metrics.py` | what a writer counts beside a comment's milestones |
 | `archiver_app.py` | the archiver as a process of its own |
 | `archiver.py` | one shard's way from JetStream into Postgres, whatever happens around it |
+| `skipped.py` | numbers that were skipped: why, and how many are lost |
+| `storing.py` | one shard's messages on their way into Postgres, and the position with them |
 | `rows.py` | a row of the table, made of a message |
 | `control_duties.py` | what control messages ask of the archiver beside their rows |
+| `stream_check.py` | whether one shard's stream goes on where it was |
 | `lifting.py` | a stream found short: the shard goes on above every number that was ever given |
 | `holes.py` | whether a number was skipped, and why |
 | `archive.py`, `archive.sql` | one shard in Postgres: whose turn it is, how far it is, storing more |

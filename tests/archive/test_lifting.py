@@ -13,7 +13,7 @@ from runtime.marks import Marks
 from runtime.streams import provision, put_subjects_back, take_subjects_off
 from tests.archive.conftest import SHARD, World, metric, until, until_metric
 from wire.mark import Claim
-from writer import archiver, lifting
+from writer import lifting, stream_check
 from writer.archive import LOCK_CLASS
 
 LIFTS = "livecomments_archive_lifts_total"
@@ -138,7 +138,7 @@ async def test_what_was_given_again_and_refused_does_not_take_a_number_that_is_k
 
     async def heard() -> bool:
         await marks.claim(SHARD, claim)  # again and again, as a writer does: it may not be listened to yet
-        return service._archivers[SHARD]._claim == claim
+        return service._archivers[SHARD]._check.claim == claim
 
     await until(heard)
     await world.owner.execute("SELECT pg_advisory_unlock($1, $2)", LOCK_CLASS, SHARD)
@@ -193,7 +193,7 @@ async def test_a_claim_that_the_stream_does_not_bear_out_lifts_nothing(world: Wo
     await asyncio.wait_for(heard.wait(), 10)
 
     async def looked_into() -> bool:
-        return not one._unchecked and one._claim is None
+        return not one._check.is_due and one._check.claim is None
 
     await until(looked_into)
     numbers += await world.say("three")
@@ -219,7 +219,7 @@ async def test_a_stream_that_only_seems_to_end_too_low_for_a_moment_is_not_lifte
     await Marks(world.connection, 2).claim(SHARD, Claim(numbers[-1]))
 
     async def looked_into() -> bool:
-        return not late and not one._unchecked
+        return not late and not one._check.is_due
 
     await until(looked_into)
     numbers += await world.say("three")
@@ -232,7 +232,7 @@ async def test_a_connection_that_is_lost_while_the_stream_is_looked_at_has_it_lo
     world: World, monkeypatch
 ) -> None:
     looks: list[int] = []
-    agrees = archiver.agrees
+    agrees = stream_check.agrees
 
     async def agrees_and_is_lost(archive, reader, through: int) -> bool:
         if archive.shard == SHARD:
@@ -241,7 +241,7 @@ async def test_a_connection_that_is_lost_while_the_stream_is_looked_at_has_it_lo
                 service._archivers[SHARD].reconnected()
         return await agrees(archive, reader, through)
 
-    monkeypatch.setattr(archiver, "agrees", agrees_and_is_lost)
+    monkeypatch.setattr(stream_check, "agrees", agrees_and_is_lost)
     service = await world.start()
 
     async def looked_at_again() -> bool:
@@ -367,7 +367,7 @@ async def test_what_a_replica_that_lags_has_not_seen_is_not_purged_unread(world:
 
     async def heard() -> bool:
         await marks.claim(SHARD, Claim(numbers[-1], certain=True))
-        return one._claim is not None
+        return one._check.claim is not None
 
     await until(heard)
     await world.owner.execute("SELECT pg_advisory_unlock($1, $2)", LOCK_CLASS, SHARD)

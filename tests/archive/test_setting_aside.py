@@ -13,7 +13,7 @@ from wire import subjects
 from wire.comment import encode_payload
 from wire.number import BLOCK_BITS
 from wire.video import shard_of
-from writer import archiver
+from writer import archiver, storing
 from writer.archive import Archive, RowRefusedError
 from writer.rows import Row
 from writer.setting_aside import further_headers
@@ -93,12 +93,12 @@ async def test_a_message_from_an_atomic_batch_can_be_set_aside_too(world: World)
 
 async def test_where_everything_is_refused_the_shard_stops_instead(world: World) -> None:
     await world.owner.execute("ALTER TABLE comments ADD CONSTRAINT nothing_goes CHECK (message = 'x')")
-    numbers = await world.say(*("one" for _ in range(archiver.MAX_SET_ASIDE_IN_A_ROW + 20)))
+    numbers = await world.say(*("one" for _ in range(storing.MAX_SET_ASIDE_IN_A_ROW + 20)))
     await world.start()
     await until_metric("livecomments_archive_stopped", 1)
-    assert len(await aside(world)) == archiver.MAX_SET_ASIDE_IN_A_ROW
+    assert len(await aside(world)) == storing.MAX_SET_ASIDE_IN_A_ROW
     await world.owner.execute("ALTER TABLE comments DROP CONSTRAINT nothing_goes")
-    await world.archived(numbers[archiver.MAX_SET_ASIDE_IN_A_ROW :])
+    await world.archived(numbers[storing.MAX_SET_ASIDE_IN_A_ROW :])
     await until_metric("livecomments_archive_stopped", 0)
 
 
