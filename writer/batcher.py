@@ -134,14 +134,21 @@ class Batcher:
         while True:
             end_if_cancelled()
             await self._work.wait()
-            entries = self._next_round()
-            if entries:
-                await self._send_round(entries)
-            elif self._health.state is State.AWAY:
+            try:
+                await self._take_turn()
+            except Exception as error:  # noqa: BLE001  without this task the shard would take nothing for ever
+                _log.error("a turn of the batcher failed", shard=self._shard, exc_info=error)
                 await asyncio.sleep(PROBE_EVERY_S)
-                await self._probe()
-            else:
-                self._work.clear()
+
+    async def _take_turn(self) -> None:
+        entries = self._next_round()
+        if entries:
+            await self._send_round(entries)
+        elif self._health.state is State.AWAY:
+            await asyncio.sleep(PROBE_EVERY_S)
+            await self._probe()
+        else:
+            self._work.clear()
 
     def _next_round(self) -> list[Entry]:
         entries: list[Entry] = []

@@ -184,3 +184,20 @@ async def server_is_up(nats_server, connection):
     """Each test begins with a server that answers."""
     await until(lambda: connection.is_connected)
     await connection.flush()
+
+
+async def test_a_batcher_outlives_what_nobody_foresaw(start_batcher, videos, monkeypatch):
+    batcher, video = await start_batcher(), videos()
+    say_stored, failures = batcher.batcher._say_stored, [RuntimeError("nobody foresaw this")]
+
+    async def fails_once():
+        if failures:
+            raise failures.pop()
+        await say_stored()
+
+    monkeypatch.setattr(batcher.batcher, "_say_stored", fails_once)
+    (first,) = await outcomes([batcher.post("one", video=video)])
+    await until(lambda: not failures)
+    (second,) = await outcomes([batcher.post("two", video=video)])
+    assert isinstance(first, Kept)
+    assert isinstance(second, Kept)
