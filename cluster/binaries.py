@@ -14,6 +14,15 @@ from typing import Final
 from cluster.errors import MissingProgramError
 
 POSTGRES_MAJOR: Final = 18
+_HOW_TO_HAVE_IT: Final = "in a checkout 'rm -r .venv', then 'make run', has it again; else install the package"
+
+
+def check_all() -> None:
+    """Raise `MissingProgramError` unless each is there: before anything is started."""
+    for program in (nats_server, dbmate, haproxy):
+        program()
+    for name in ("postgres", "initdb"):
+        postgres(name)
 
 
 def postgres(name: str) -> Path:
@@ -42,7 +51,7 @@ def _in_package(package: str, path: str) -> Path:
         program = Path(folder, path)
         if program.is_file():
             return program
-    raise MissingProgramError(f"{Path(path).name} is missing: install the package {package.replace('_', '-')}")
+    raise MissingProgramError(f"{Path(path).name} is missing: {_HOW_TO_HAVE_IT} {package.replace('_', '-')}")
 
 
 def _script(distribution: str, name: str) -> Path:
@@ -57,5 +66,5 @@ def _script(distribution: str, name: str) -> Path:
                 return program
     found = shutil.which(name)
     if found is None:
-        raise MissingProgramError(f"{name} is missing: install the package {distribution}")
+        raise MissingProgramError(f"{name} is missing: {_HOW_TO_HAVE_IT} {distribution}")
     return Path(found)

