@@ -96,9 +96,10 @@ async def test_who_polls_hears_of_a_pause_and_of_its_end(polling, cluster, site,
 SNAPSHOTS = """async (all) => {
     const { Snapshots } = await import("/web/live-comments/snapshots.js");
     const snapshots = new Snapshots();
-    return all.map((numbers) => {
-        if (!numbers) return snapshots.forget() ?? null;
-        return snapshots.removed(numbers.map((number) => ({ id: String(number), number })));
+    return all.map((one) => {
+        if (!one) return snapshots.forget() ?? null;
+        const [numbers, newest] = one;
+        return snapshots.removed({ comments: numbers.map((number) => ({ number })), newest });
     });
 }"""
 
@@ -106,12 +107,12 @@ SNAPSHOTS = """async (all) => {
 @pytest.mark.parametrize(
     ("snapshots", "removed"),
     [
-        ([[1, 2, 3], [1, 3, 4]], [[], [2]]),
-        ([[1, 2, 3], [2, 3, 4]], [[], []]),  # 1 has made room
-        ([[1, 2, 3], [1, 2], [1, 2, 3]], [[], [], []]),  # of an edge that is a little behind
-        ([[1, 2, 3], [1, 2], [1, 2]], [[], [], [3]]),
-        ([[1, 2, 3], [1, 2], [1, 2, 4]], [[], [], [3]]),
-        ([[1, 2, 3], None, [1, 3]], [[], None, []]),  # the stream has said it
+        ([([1, 2, 3], 3), ([1, 3, 4], 4)], [[], [2]]),
+        ([([1, 2, 3], 3), ([2, 3, 4], 4)], [[], []]),  # 1 has made room
+        ([([1, 2, 3], 3), ([1, 2], 4)], [[], [3]]),
+        ([([1, 2, 3], 3), ([1, 2], 2), ([1, 2, 3], 3)], [[], [], []]),  # of an edge that is a little behind
+        ([([1, 2, 3], 3), ([1, 2], 2), ([1, 2], 4)], [[], [], [3]]),
+        ([([1, 2, 3], 3), None, ([1, 3], 3)], [[], None, []]),  # the stream has said it
     ],
 )
 async def test_what_is_gone_from_a_snapshot_was_removed(blank_page, snapshots, removed):

@@ -214,15 +214,16 @@ export class LiveComments extends EventTarget {
     }
   }
 
-  #takeSnapshot({ comments, viewers, state }) {
-    for (const number of this.#snapshots.removed(comments)) this.timeline.remove(number);
+  #takeSnapshot(snapshot) {
+    const { comments, newest, viewers, state } = snapshot;
+    for (const number of this.#snapshots.removed(snapshot)) this.timeline.remove(number);
     const first = comments[0]?.number ?? 0;
     if (first > this.timeline.newest) this.timeline.restart(comments, false); // there may be more in between
     else for (const comment of comments) this.timeline.append(comment);
     this.#set("viewers", viewers);
     if (state) this.#rule(changed(USUAL, state));
     this.#took(comments);
-    return comments.at(-1)?.id;
+    return newest > 0 ? String(newest) : undefined;
   }
 
   /** Comments have come, by the stream or on a page. */

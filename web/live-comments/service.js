@@ -56,10 +56,10 @@ export class Service {
     }
   }
 
-  /** The newest comments, oldest first, how many watch, and what the host has set: that where it is told. */
+  /** The newest comments, oldest first, the number up to which that is all, how many watch, what the host has set. */
   async snapshot(url = `${this.#video}/snapshot`) {
-    const { comments, viewers, state } = await this.#ask(fetchJson, url, { cache: "no-cache" }); // 304 if nothing is new
-    return { comments: numbered(comments), viewers, state };
+    const { newest, ...said } = await this.#ask(fetchJson, url, { cache: "no-cache" }); // 304 where nothing is new
+    return { ...said, comments: numbered(said.comments), newest: Number(newest ?? 0) };
   }
 
   /** Whom the token names on this video: `{userId, name?, role, member}`. */
