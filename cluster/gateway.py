@@ -93,13 +93,14 @@ class Gateway:
 
 def rules_of(settings: Settings) -> dict[str, str]:
     """Return what settings mean for the gateway. A variable that is left out stands for no limit, or for nobody."""
-    origins = () if "*" in settings.cors_origins else (*settings.origins, *settings.cors_origins)
+    others = ("*",) if "*" in settings.cors_origins else settings.cors_origins
     rules = {
         "GATEWAY_REQUESTS_PER_10S": round(settings.requests_per_address * 10),
         "GATEWAY_STREAMS_PER_ADDRESS": settings.open_per_address,
         "GATEWAY_PROXIES": " ".join(settings.gateway_proxies),
         "GATEWAY_HSTS_S": settings.hsts_s,
-        "GATEWAY_ORIGINS": " ".join(origins),
+        "GATEWAY_ORIGINS": " ".join(settings.origins),
+        "GATEWAY_CORS_ORIGINS": " ".join(others),
     }
     return {name: str(value) for name, value in rules.items() if value}
 

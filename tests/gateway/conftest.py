@@ -35,6 +35,9 @@ class EchoPart:
         self.events: asyncio.Queue[bytes] = asyncio.Queue()  # what its streams send next
         self.events_of: dict[str, asyncio.Queue[bytes]] = {}  # … where a video has events of its own
         self.viewers = 0
+        self.hangs_up = False  # on whoever asks for a stream, without an answer
+        self.asked_for_streams = 0
+        self.kept_waiting = 0
         self.echo_headers: dict[str, str] = {}
         self.before_echo: Callable[[web.Request], Awaitable[None]] | None = None
         self.readiness: int | None = 200  # what its health says; None: nothing
@@ -83,6 +86,10 @@ class EchoPart:
         )
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
+        self.asked_for_streams += 1
+        if self.hangs_up:
+            assert request.transport is not None
+            request.transport.abort()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Part": self.name})
         await response.prepare(request)
         self.viewers += 1
@@ -94,6 +101,7 @@ class EchoPart:
             self.viewers -= 1
 
     async def _silent(self, _: web.Request) -> web.Response:
+        self.kept_waiting += 1
         await asyncio.sleep(60)
         raise AssertionError
 

@@ -154,25 +154,52 @@ async def test_an_address_that_asks_too_often_is_told_to_wait_and_streams_to_com
         assert b'"reason":"full"' in await response.read()
 
 
-async def test_an_address_that_keeps_too_much_open_gets_no_more(start_gateway):
+async def test_an_address_that_keeps_too_many_streams_open_gets_no_more_but_can_post_and_read(start_gateway):
     gateway = await start_gateway(rules={"GATEWAY_STREAMS_PER_ADDRESS": "3"})
     streams = [await gateway.session.get("/comments/v/stream") for _ in range(3)]
     assert ["Part" in stream.headers for stream in streams] == [True] * 3
-    async with gateway.session.get("/comments/v") as response:
-        assert await problem_of(response) == (429, "too_many_requests")
+    waits = set()
+    for _ in range(5):
+        async with gateway.session.get("/comments/v/stream") as response:
+            assert response.status == 200, "any other status would end an EventSource for good"
+            told = await response.read()
+            assert b'"reason":"full"' in told
+            waits.add(told.partition(b"\n")[0])
+    assert len(waits) > 1, "all would come back at once"
+    for method, path in (("POST", "/comments/v"), ("GET", "/comments/v"), ("GET", "/")):
+        async with gateway.session.request(method, path) as response:
+            assert response.status == 200
     for stream in streams:
         stream.close()
 
     async def has_room():
-        async with gateway.session.get("/comments/v") as response:
-            return response.status == 200
+        async with gateway.session.get("/comments/v/stream") as response:
+            return "Part" in response.headers
 
     await until(has_room)
+
+
+async def test_an_address_that_keeps_too_many_requests_open_gets_no_more_but_can_watch(start_gateway):
+    gateway = await start_gateway(rules={"GATEWAY_STREAMS_PER_ADDRESS": "3"})
+    silent = [asyncio.create_task(gateway.session.post("/comments/silent")) for _ in range(3)]
+
+    async def all_are_open():
+        return gateway.parts["writer"].kept_waiting == 3
+
+    await until(all_are_open)
+    async with gateway.session.get("/comments/v") as response:
+        assert await problem_of(response) == (429, "too_many_requests")
+    async with gateway.session.get("/comments/v/stream") as response:
+        assert "Part" in response.headers
+    for task in silent:
+        task.cancel()
+    await asyncio.wait(silent)
 
 
 async def test_only_a_proxy_of_the_list_says_who_a_client_is(start_gateway):
     for rules, expected in (
         ({}, "127.0.0.1"),
+        ({"GATEWAY_PROXIES": ""}, "127.0.0.1"),  # as compose.yaml has it where nothing else is said
         ({"GATEWAY_PROXIES": "192.0.2.1"}, "127.0.0.1"),
         ({"GATEWAY_PROXIES": "192.0.2.1 127.0.0.0/8"}, "203.0.113.7"),
     ):

@@ -97,24 +97,82 @@ async def test_when_the_gateway_stops_open_streams_get_their_last_event(gateway)
         assert await response.content.readuntil(b"\n\n") == b"event: bye\ndata: {}\n\n"
 
 
-async def test_while_no_edge_is_there_a_viewer_is_told_to_come_back_in_a_way_that_does_not_end_it(gateway):
-    for name, part in gateway.parts.items():
-        if name.startswith("edge"):
-            await part.stop()
-
-    async def is_told():
-        async with gateway.session.get("/comments/v/stream") as response:
-            return response.status == 200
-
-    await until(is_told)
-    async with gateway.session.get("/comments/v/stream") as response:
+async def told_to_come_back(gateway, **headers):
+    """How long a viewer is to wait, and the answer's headers; None where its stream was opened."""
+    async with gateway.session.get("/comments/v/stream", headers=headers) as response:
+        assert response.status == 200, "any other status would end an EventSource for good"
         assert response.content_type == "text/event-stream"
+        if "Part" in response.headers:
+            return None
+        assert response.headers["Cache-Control"] == "no-store"
         parser = EventParser()
         [bye] = parser.feed(await response.read())
         assert (bye.name, bye.json()) == ("bye", {"reason": "full"})
-        assert parser.retry_ms == 2000
-    async with gateway.session.get("/comments/v/snapshot") as response:
-        assert (response.status, (await response.json())["code"]) == (503, "unavailable")
+        return parser.retry_ms, response.headers
+
+
+async def test_while_no_edge_is_there_a_viewer_is_told_to_come_back_in_a_way_that_does_not_end_it(gateway):
+    edges = [part for name, part in gateway.parts.items() if name.startswith("edge")]
+    for part in edges:
+        await part.stop()
+    # From the first moment on, when the gateway does not know yet that they are gone.
+    waits_ms = {(await told_to_come_back(gateway))[0] for _ in range(12)}
+    assert len(waits_ms) > 1, "all would come back at once"
+    assert all(1_000 <= wait_ms <= 3_000 for wait_ms in waits_ms)
+
+    async def snapshots_are_refused():
+        async with gateway.session.get("/comments/v/snapshot") as response:
+            return (response.status, (await response.json())["code"]) == (503, "unavailable")
+
+    await until(snapshots_are_refused)
+    async with gateway.session.head("/comments/v/stream") as response:
+        assert response.status == 503
+    await edges[0].start()
+
+    async def is_back():
+        return await told_to_come_back(gateway) is None
+
+    await until(is_back)
+
+
+async def test_where_an_edge_hangs_up_a_stream_is_opened_at_another_one(gateway):
+    first = gateway.parts["edge-1"]
+    first.hangs_up = True
+    for video in range(10):
+        async with gateway.session.get(f"/comments/v{video}/stream") as response:
+            assert response.headers["Part"] == "edge-2"
+    assert first.asked_for_streams > 0
+
+
+async def test_where_every_edge_hangs_up_a_viewer_is_told_to_come_back(gateway):
+    for name in ("edge-1", "edge-2"):
+        gateway.parts[name].hangs_up = True
+    assert await told_to_come_back(gateway) is not None
+
+
+async def test_a_page_of_another_site_may_read_that_it_is_to_come_back(start_gateway):
+    gateway = await start_gateway(
+        rules={"GATEWAY_ORIGINS": "https://own.test", "GATEWAY_CORS_ORIGINS": "https://a.test https://b.test"}
+    )
+    for name in ("edge-1", "edge-2"):
+        gateway.parts[name].hangs_up = True
+    allowed = "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"
+    for origin, wanted in (
+        ("https://own.test", ["https://own.test", "true"]),
+        ("https://b.test", ["https://b.test", None]),
+        ("https://c.test", [None, None]),
+    ):
+        _, headers = await told_to_come_back(gateway, Origin=origin)
+        assert [headers.get(name) for name in allowed] == wanted
+        assert headers["Vary"] == "Origin"
+
+
+async def test_where_every_page_may_read_answers_the_gateways_own_say_so_too(start_gateway):
+    gateway = await start_gateway(rules={"GATEWAY_CORS_ORIGINS": "*"})
+    async with gateway.session.get("/healthz", headers={"Origin": "https://c.test"}) as response:
+        assert response.status == 404
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 async def test_a_public_snapshot_is_asked_for_once_a_second_and_one_for_a_token_each_time(gateway):
