@@ -23,6 +23,7 @@ _SERVICE_KEYS: Final = {
     *("read_only", "cap_drop", "cap_add", "security_opt", "restart", "stop_signal", "stop_grace_period", "depends_on"),
     *("healthcheck", "ulimits", "deploy", "ports", "shm_size", "logging"),
 }
+_ADDED_TO: Final = {"volumes", "ports"}  # lists that a second file adds to
 _HEALTH_KEYS: Final = {"test", "interval", "timeout", "retries", "start_period", "start_interval"}
 _CONDITIONS: Final = {"service_started", "service_healthy", "service_completed_successfully"}
 
@@ -88,9 +89,11 @@ class ComposeFile:
     volumes: tuple[str, ...] = field(default=())
 
 
-def read_compose_file(file: Path, variables: Mapping[str, str]) -> ComposeFile:
-    """Return what the file says with `variables` as its environment. Raises `ComposeError`."""
+def read_compose_file(file: Path, variables: Mapping[str, str], added: Sequence[Path] = ()) -> ComposeFile:
+    """Return what the file, with others laid over it, says where `variables` are set. Raises `ComposeError`."""
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for other in added:
+        document = _laid_over(document, yaml.safe_load(other.read_text(encoding="utf-8")))
     said = _substituted({key: value for key, value in document.items() if not key.startswith("x-")}, variables)
     networks, volumes = tuple(said.get("networks") or ()), tuple(said.get("volumes") or ())
     services = {name: _service(name, body, networks, volumes) for name, body in said["services"].items()}
@@ -107,6 +110,28 @@ def read_compose_file(file: Path, variables: Mapping[str, str]) -> ComposeFile:
     if used != set(volumes):
         raise ComposeError(f"volumes that are declared or used, and not both: {sorted(used ^ set(volumes))}")
     return ComposeFile(file.parent, services, networks, volumes)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return two files as one: what is above counts, but for lists that are added to (Compose's "merge" rules)."""
+    merged = dict(below)
+    for key, value in above.items():
+        here = (*path, key)
+        if len(here) == 2 and here[0] == "services" and key not in below:
+            raise ComposeError(f"{key} is added to, and is no service")
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            merged[key] = _laid_over(below[key], value, here)
+        elif key in _ADDED_TO and key in below:
+            targets = {_target(one) for one in value}
+            merged[key] = [*(one for one in below[key] if _target(one) not in targets), *value]
+        else:
+            merged[key] = value
+    return merged
+
+
+def _target(mount_or_port: str) -> str:
+    """Return what tells entries of such a list apart: where it stands in the container."""
+    return mount_or_port.removesuffix(":ro").rpartition(":")[2]
 
 
 def _service(name: str, body: Mapping[str, Any], networks: Sequence[str], volumes: Sequence[str]) -> Service:

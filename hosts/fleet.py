@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from hosts import names
 from hosts.compose_file import ComposeFile, Service, read_compose_file
 from hosts.host import Host, HostError
-from hosts.images import ROOT, MissingError, image
+from hosts.images import ROOT, Image, MissingError, image
 from hosts.network import Network
 
 UP_WITHIN_S: Final = 60.0
@@ -23,24 +23,45 @@ PROGRAMS: Final = ("ip", "bridge", "nsenter", "unshare", "setpriv", "mount", "bu
 class Fleet:
     """What `docker compose up` runs. `hosts` are those services whose image can be had here."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, str], later: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        variables: Mapping[str, str],
+        later: Mapping[str, str] | None = None,
+        *,
+        added: Sequence[str] = (),
+        without: Collection[str] = (),
+        images: Mapping[str, Image] | None = None,
+    ) -> None:
         """Volumes and logs are in `folder`; `variables` are those of compose.yaml. Raises `MissingError`.
 
-        `later` names services that are not there at first, each with the one of compose.yaml that it is like.
+        `later` names services that are not there at first, each with the one of compose.yaml that it is like. `added`
+        names files that are laid over compose.yaml, `without` services that are left out and not waited for, and
+        `images` has others in the place of those of a name.
         """
         missing = [program for program in PROGRAMS if shutil.which(program) is None]
         if missing:
             raise MissingError(f"{', '.join(missing)} is not installed: requirements/programs {' '.join(missing)}")
-        self.compose: ComposeFile = read_compose_file(ROOT / "compose.yaml", variables)
+        files = [ROOT / name for name in added]
+        self.compose: ComposeFile = read_compose_file(ROOT / "compose.yaml", variables, files)
         self.folder = folder
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        services = {name: service for name, service in self.compose.services.items() if image(service.image)}
+        own = images or {}
+
+        def image_of(service: Service) -> Image | None:
+            return own.get(service.image.partition(":")[0]) or image(service.image)
+
+        services = {
+            name: _not_waiting_for(service, without)
+            for name, service in self.compose.services.items()
+            if name not in without and image_of(service)
+        }
         self._later = set(later or ())
         services |= {name: _like(services[other], name) for name, other in (later or {}).items()}
         self.network = Network(self.compose.networks, {name: one.networks for name, one in services.items()})
         self.hosts: dict[str, Host] = {}
         for name, service in services.items():
-            known = image(service.image)
+            known = image_of(service)
             assert known is not None
             self.hosts[name] = Host(service, known, self.network, folder)
         self._transports: list[asyncio.DatagramTransport] = []
@@ -138,6 +159,11 @@ class Fleet:
             return self.network.seen_by(service, name) if host is not None and host.runs else None
 
         return look_up
+
+
+def _not_waiting_for(service: Service, others: Collection[str]) -> Service:
+    needed = {name: condition for name, condition in service.depends_on.items() if name not in others}
+    return replace(service, depends_on=needed)
 
 
 def _like(service: Service, name: str) -> Service:

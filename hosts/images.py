@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -91,6 +91,19 @@ def _postgres() -> Image:
         owned={"/var/lib/postgresql": "999:999", "/var/run/postgresql": "999:999"},
         folders=(package, package.with_name(f"{package.name}.libs")),
     )
+
+
+def debian_postgres() -> Image:
+    """Return Debian's Postgres, which speaks TLS; that of the wheel does not. Raises `MissingError`.
+
+    It is an older one: `POSTGRES_INITDB_ARGS` must name no provider of locales.
+    """
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        raise MissingError("Debian's Postgres is not installed: apt-get install postgresql")
+    bin_folder = found[-1].parent
+    image = _postgres()
+    return replace(image, environment={**image.environment, "PATH": f"{bin_folder}:{_DEBIAN}"}, folders=())
 
 
 def _nats() -> Image:

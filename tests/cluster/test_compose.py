@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import stat
 import subprocess
 
 import pytest
 import yaml
 
 from edge.admission import DRAIN_MAX_S, GOODBYE_S
+from hosts import certificates
 from hosts.compose_file import ComposeError, read_compose_file, seconds, size_bytes
 from livecomments.cli import COMMANDS
 from runtime import assets
@@ -155,6 +157,55 @@ def test_a_wrong_name_in_it_is_refused(tmp_path, old, new, said):
     (tmp_path / "compose.yaml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ComposeError, match=said):
         read_compose_file(tmp_path / "compose.yaml", {})
+
+
+def test_tls_is_added_inside_to_everybody_who_speaks_with_a_store(tmp_path):
+    certificates.make_all(tmp_path / "made")
+    with pytest.raises(FileExistsError):
+        certificates.make_all(tmp_path / "made")
+    over = read_compose_file(
+        ROOT / "compose.yaml",
+        {"LIVECOMMENTS_INSIDE_TLS_DIR": str(tmp_path / "made")},
+        [ROOT / "compose.tls-inside.yaml"],
+    )
+    for name, service in over.services.items():
+        plain = SERVICES[name]
+        if "LIVECOMMENTS_NATS_URL" in plain.environment:
+            assert service.environment["LIVECOMMENTS_NATS_CA_FILE"] == "/run/tls/ca.crt", name
+        if "LIVECOMMENTS_POSTGRES_DSN" in plain.environment:
+            # All that was said before, and that the server's name is checked.
+            dsn = plain.environment["LIVECOMMENTS_POSTGRES_DSN"] + "?sslmode=verify-full&sslrootcert=/run/tls/ca.crt"
+            assert service.environment["LIVECOMMENTS_POSTGRES_DSN"] == dsn
+        if kind(name) == "nats":
+            assert service.environment.keys() - plain.environment.keys() == {
+                "NATS_CONFIGURATION", "NATS_CERTIFICATE", "NATS_KEY", "NATS_CA",
+            }  # fmt: skip
+            assert (ROOT / "nats" / service.environment["NATS_CONFIGURATION"]).exists()
+        if plain.image == "postgres:18":
+            assert service.entrypoint[:2] == ("bash", "/etc/postgres-tls/start.sh")
+            assert service.entrypoint[2:] == (plain.entrypoint or ("docker-entrypoint.sh",))
+        assert set(plain.mounts) <= set(service.mounts)
+        assert service.command == plain.command
+    assert stat.S_IMODE((tmp_path / "made" / "nats" / "tls.key").stat().st_mode) == 0o600
+    named = {name for names in certificates.SERVERS.values() for name in names}
+    assert named == {name for name in SERVICES if kind(name) == "nats" or SERVICES[name].image == "postgres:18"}
+
+
+def test_a_file_that_is_laid_over_adds_to_lists_of_mounts_and_ports_and_replaces_the_rest(tmp_path):
+    below, above = tmp_path / "below.yaml", tmp_path / "above.yaml"
+    (tmp_path / "b").mkdir()
+    below.write_text(
+        "services: {a: {image: i, command: [x, y], environment: {A: 1, B: 2}, volumes: ['v:/v', 'w:/w:ro']}}\n"
+        "networks: {default: }\nvolumes: {v: , w: }\n"
+    )
+    above.write_text("services: {a: {command: [z], environment: {B: 3}, volumes: ['./b:/b', 'v:/w']}}\n")
+    service = read_compose_file(below, {}, [above]).services["a"]
+    assert service.command == ("z",)
+    assert service.environment == {"A": "1", "B": "3"}
+    assert [(one.source, one.target) for one in service.mounts] == [("v", "/v"), ("./b", "/b"), ("v", "/w")]
+    above.write_text("services: {b: {environment: {B: 3}}}\n")
+    with pytest.raises(ComposeError, match="b is added to"):
+        read_compose_file(below, {}, [above])
 
 
 def test_https_is_added_to_gateways_that_there_are_in_words_of_their_configuration():
