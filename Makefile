@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-cluster rehearsal test-web-long test-api-long faults fuzz bench bench-latency bench-fanout bench-write bench-direct bench-check load profile api-page lock clean
+.PHONY: help run test check format test-cluster rehearsal test-web-long test-api-long faults fuzz bench bench-latency bench-fanout bench-write bench-direct bench-check bench-replay load profile api-page lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +26,7 @@ format: ## let ruff put the code into shape
 	.venv/bin/ruff format .
 
 test-cluster: ## compose.yaml on hosts of its own, broken and restarted under load; needs root
-	@requirements/set-up dev && requirements/programs ip busybox prometheus
+	@requirements/set-up dev && requirements/programs ip busybox prometheus pg_ctlcluster
 	@exec .venv/bin/python -m pytest tests/hosts $(ARGS)
 
 rehearsal: ## the same at 500 comments/s and 1,000 viewers, with a report (ARGS="--rate 200"); needs root
@@ -66,6 +66,10 @@ bench-write:
 
 bench-direct:
 	$(PART)
+
+bench-replay: ## what thousands who come back far behind do to live comments (ARGS="--viewers 500"); needs root
+	@requirements/set-up dev && requirements/programs ip busybox prometheus
+	@exec .venv/bin/python -m hosts.replay_storm $(ARGS)
 
 bench-check: ## fail where something costs more than recorded (ARGS=--record)
 	@requirements/set-up dev && requirements/programs wrk

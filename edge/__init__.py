@@ -24,6 +24,8 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `handover.py` | a viewer's connection, taken over from the HTTP server |
 | `streamed.py` | a viewer on a server that cannot hand over: an ordinary streamed response |
 | `joining.py` | from a position to live: the replay that goes before |
+| `shared_replays.py` | each piece of a replay read once for all viewers |
+| `pieces.py` | such pieces of one video, kept for a moment |
 | `replays.py` | the part of a video between two numbers, out of JetStream or history |
 | `moderation.py` | what moderators decide, as it is felt here |
 | `preceding.py` | what a sampler must have counted before it chooses what all others choose |

@@ -21,6 +21,7 @@ from edge.moderation import Moderation
 from edge.probe import Probe
 from edge.replays import Replays
 from edge.roster import Roster
+from edge.shared_replays import SharedReplays
 from edge.shortage import Shortage
 from edge.snapshot import FRESH_S, Snapshots
 from edge.sweep import sweep
@@ -88,7 +89,8 @@ class Edge:
         audience = Audience(self.channels, live)
         self.roster = Roster(settings, live, lambda: len(self.admission.viewers))
         self.snapshots = Snapshots(self.channels, replays, moderation, settings.shards, audience.count_of)
-        joining = Joining(replays, moderation, self.channels.sampler, settings.replay_depth)
+        shared = SharedReplays(replays, self.channels.sampler, is_shared=settings.replay_shared_bytes > 0)
+        joining = Joining(shared, moderation, settings.replay_depth)
         self.admission = Admission(settings, self.channels, joining, audience, moderation)
         moderation.attach(
             self.channels.open, self.admission.viewers, self.admission.limits.streams_of, self.snapshots.forget

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from nats.aio.client import Client
@@ -13,6 +13,7 @@ from edge.feed import Feed
 from edge.metrics import VIDEOS
 from edge.moderation import Moderation
 from edge.pacer import Pacer
+from edge.pieces import Pieces
 from edge.replays import Replays
 from edge.ring_memory import RingMemory
 from edge.shortage import Shortage
@@ -28,6 +29,7 @@ class OpenVideo:
 
     channel: Channel
     feed: Feed
+    pieces: Pieces = field(default_factory=Pieces)  # of replays, shared by those who come back
     claims: int = 0  # viewers, and those on the way to becoming one
     told_viewers: int = 0  # what its viewers were told last of how many they are, and when
     told_at: float = 0.0
@@ -57,6 +59,7 @@ class Channels:
         self._readable_rate = settings.readable_rate
         self._pacer = Pacer()
         self._memory = RingMemory()
+        self._shared_memory = RingMemory(settings.replay_shared_bytes)
         self._tracer = tracer
         self._loop = asyncio.get_running_loop()
         self._closing: set[asyncio.Task[None]] = set()
@@ -78,7 +81,7 @@ class Channels:
                 moderation=self._moderation,
                 tracer=self._tracer,
             )
-            held = self.open[video] = OpenVideo(channel, feed)
+            held = self.open[video] = OpenVideo(channel, feed, Pieces(self._shared_memory))
             VIDEOS.set(len(self.open))
         held.claims += 1
         if held.letting_go is not None:
@@ -107,6 +110,7 @@ class Channels:
 
     def _let_go(self, held: OpenVideo) -> None:
         del self.open[held.channel.video]
+        held.pieces.clear()
         VIDEOS.set(len(self.open))
         task = self._loop.create_task(_close(held))
         self._closing.add(task)

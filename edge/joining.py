@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,15 +15,14 @@ from edge.channel import PIECE_BYTES
 from edge.channels import OpenVideo
 from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
 from edge.moderation import Moderation
-from edge.preceding import count_preceding
-from edge.replays import Message, Part, Replays
+from edge.pieces import Piece
+from edge.shared_replays import SharedReplays
 from edge.viewer import HIGH_WATER_BYTES, Viewer
 from runtime.jetstream import StoreError
 from wire import sse
 from wire.number import MAX_NUMBER, parse_position
-from wire.sampling import Sampler
 
-REPLAYS_AT_ONCE: Final = 16  # on this edge; further ones wait for their turn
+WRITES_AT_ONCE: Final = 4  # of replays, each of HIGH_WATER_BYTES at most, before live comments have their turn
 RETRY_S: Final = 0.5
 
 
@@ -47,8 +45,6 @@ class _Replay:
     """How a viewer's replay went so far."""
 
     resumed: bool
-    sampler: Sampler | None = None  # None: everything is shown
-    sampled_to: int = -1  # the number up to which the sampler knows what it must
     complete: bool = True
     replayed: int = 0
     last_sent: int | None = None  # the last number that the viewer has had as an event's id
@@ -80,14 +76,11 @@ class _Replay:
 class Joining:
     """Brings viewers from their positions to live."""
 
-    def __init__(
-        self, replays: Replays, moderation: Moderation, make_sampler: Callable[[], Sampler | None], depth: int
-    ) -> None:
+    def __init__(self, replays: SharedReplays, moderation: Moderation, depth: int) -> None:
         self._replays = replays
         self._moderation = moderation
         self._depth = depth or MAX_NUMBER
-        self._make_sampler = make_sampler
-        self._slots = asyncio.Semaphore(REPLAYS_AT_ONCE)
+        self._turns = asyncio.Semaphore(WRITES_AT_ONCE)
 
     def join_now(self, viewer: Viewer, video: OpenVideo, position: Position) -> bool:
         """Join a viewer at once, when memory holds all that it needs. Returns whether it did."""
@@ -109,7 +102,7 @@ class Joining:
         """Join a viewer, as soon as that can be done."""
         video.channel.expect(viewer)  # or, where busy authors are among those it follows, it would never get there
         await video.feed.opened()
-        replay = _Replay(resumed=True, sampler=self._make_sampler())
+        replay = _Replay(resumed=True)
         number = position.number
         if number is not None and number > video.feed.newest:
             number = await self._check_position(video, number)
@@ -150,8 +143,7 @@ class Joining:
         feed, channel = video.feed, video.channel
         while True:
             try:
-                async with self._slots:
-                    newest = await self._replays.newest(channel.shard, channel.video)
+                newest = await self._replays.newest(channel.shard, channel.video)
                 break
             except StoreError:
                 await asyncio.sleep(RETRY_S)
@@ -171,53 +163,51 @@ class Joining:
         """
         channel = video.channel
         begin, upto = number, channel.ring.floor if number < channel.ring.floor else video.feed.newest
-        parts = self._replays.parts(channel.shard, channel.video, begin, upto, max(1, self._depth - replay.replayed))
-        async with contextlib.aclosing(parts):
-            while number < upto:
+        pieces = self._replays.pieces(video, begin, upto, max(1, self._depth - replay.replayed))
+        async with contextlib.aclosing(pieces):
+            while number < upto and not viewer.is_leaving:
                 try:
-                    async with self._slots:
-                        part = await anext(parts)
-                        await self._prepare(replay, video, number, part)
+                    piece = await anext(pieces)
                 except StoreError:
                     if number == begin:
                         raise
                     break
-                if part.missing is not None:
-                    replay.misses(*part.missing)
-                await self._send(viewer, channel.video, part.messages, replay)
-                number = part.upto
+                if piece.missing is not None:
+                    replay.misses(*piece.missing)
+                await self._send(viewer, channel.video, piece, replay)
+                number = piece.upto
         return number
 
-    async def _prepare(self, replay: _Replay, video: OpenVideo, number: int, part: Part) -> None:
-        """Have the sampler know what came before a piece of a replay, so that the sample is what was shown live."""
-        if replay.sampler is None or not part.messages:
-            return
-        if replay.sampled_to != number or part.missing is not None:
-            channel, first = video.channel, part.messages[0]
-            shard, name = channel.shard, channel.video
-            await count_preceding(replay.sampler, self._replays, shard, name, first.number - 1, first.posted_ms)
-        replay.sampled_to = part.upto
-
-    async def _send(self, viewer: Viewer, video: str, messages: Sequence[Message], replay: _Replay) -> None:
-        """Write a replay to a viewer, no faster than it reads: the sample that it would have been shown live."""
-        piece = bytearray()
-        for message in messages:
-            author = None if replay.sampler is None else message.hidden_author(replay.sampler)
-            frame = message.frame() if author is None or viewer.cares_for(author) else b""
-            if not frame or self._moderation.hides(video, message):
-                continue
-            piece += frame
-            replay.replayed += 1
-            replay.last_sent = message.number
-            if len(piece) >= HIGH_WATER_BYTES:
-                viewer.send(bytes(piece))
-                piece.clear()
-                await viewer.writable()
-                if viewer.is_leaving:
-                    return
-        if piece:
-            viewer.send(bytes(piece))
+    async def _send(self, viewer: Viewer, video: str, piece: Piece, replay: _Replay) -> None:
+        """Write a piece of a replay to a viewer, no faster than it reads, and let live comments have their turn."""
+        shown = self._shown(viewer, video, piece)
+        first = 0
+        while first < len(shown):
+            end, size = first, 0
+            while end < len(shown) and size < HIGH_WATER_BYTES:
+                size += len(shown[end][1])
+                end += 1
+            replay.replayed += end - first
+            replay.last_sent = shown[end - 1][0]
+            async with self._turns:
+                if not viewer.is_leaving:
+                    viewer.send(b"".join([frame for _, frame in shown[first:end]]))
+                await asyncio.sleep(0)
             await viewer.writable()
+            if viewer.is_leaving:
+                return
+            first = end
+
+    def _shown(self, viewer: Viewer, video: str, piece: Piece) -> list[tuple[int, bytes]]:
+        """Return what a viewer gets of a piece, number and frame: the sample that it would have been shown live."""
+        hides_any = self._moderation.hides_any(video)
+        return [
+            (message.number, frame)
+            for message, frame, author in zip(piece.messages, piece.frames, piece.authors, strict=True)
+            if frame
+            and (author is None or viewer.cares_for(author))
+            and not (hides_any and self._moderation.hides(video, message))
+        ]
 
 
 def _finish(viewer: Viewer, video: OpenVideo, number: int | None, replay: _Replay) -> None:

@@ -19,6 +19,7 @@ WRITTEN_BYTES: Final = Counter("livecomments_written_bytes", "Bytes written to v
 FLUSHES: Final = Counter("livecomments_flushes", "Rounds of writing to all viewers of a video")
 FLUSHED_COMMENTS: Final = Counter("livecomments_flushed_comments", "Comments in those rounds; per round: coalescing")
 REPLAYS: Final = Counter("livecomments_replays", "Replays, by where they came from", ["source"])
+SHARED_PIECES: Final = Counter("livecomments_replay_pieces_shared", "Pieces of replays that somebody else was read")
 REPLAYED: Final = Counter("livecomments_replayed_comments", "Comments replayed")
 INCOMPLETE: Final = Counter("livecomments_replays_incomplete", "Replays told to be incomplete")
 GAPS: Final = Counter("livecomments_gaps", "Gaps in live copies", ["outcome"])

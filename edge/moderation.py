@@ -114,6 +114,10 @@ class Moderation:
                 return
             self.states.learn(video, state_of(control))
 
+    def hides_any(self, video: str) -> bool:
+        """Return whether any comment of a video was removed."""
+        return self.states.last_known(video).hides_any
+
     def hides(self, video: str, message: Message) -> bool:
         """Return whether a comment was removed."""
         state = self.states.last_known(video)
@@ -131,6 +135,8 @@ class Moderation:
         held = self._open.get(video)
         if held is None:
             return
+        if now.removed != before.removed or now.removed_users != before.removed_users:
+            held.pieces.clear()
         ring = held.channel.ring
         for number in now.removed:
             if number not in before.removed:

@@ -66,11 +66,15 @@ class Part:
     """A piece of a video: what there is from where the last piece ended up to, and with, the number `upto`, in order.
 
     `missing` is the range of numbers (both inclusive) at the piece's beginning that could not be had, if any.
+    `following` is how many messages there are after it, or a few more; None where that is not known.
+    `is_too_deep`: that range goes beyond the depth allowed.
     """
 
     messages: Sequence[Message]
     upto: int
     missing: tuple[int, int] | None = None
+    following: int | None = None
+    is_too_deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +99,12 @@ class _Archived:
     through: int
     more: bool  # below the oldest of them
 
-    def part(self, after: int, upto: int) -> Part:
+    def part(self, after: int, upto: int, following: int) -> Part:
         """Return it as the piece between two numbers."""
         if not self.more:
-            return Part(self.messages, upto)
-        return Part(self.messages, upto, (after + 1, self.messages[0].number - 1 if self.messages else upto))
+            return Part(self.messages, upto, None, following)
+        missing = (after + 1, self.messages[0].number - 1 if self.messages else upto)
+        return Part(self.messages, upto, missing, following, is_too_deep=True)
 
 
 class Replays:
@@ -158,21 +163,21 @@ class Replays:
                 depth_is_known = True
                 newest_begin = await self._begin_of_newest(shard, video, begin, upto, left)
                 if newest_begin > begin:
-                    yield Part((), newest_begin, (number + 1, newest_begin))
+                    yield Part((), newest_begin, (number + 1, newest_begin), left, is_too_deep=True)
                     number = newest_begin
                     continue
             if begin == number:
                 self._note_source("stream", sources)
                 left -= len(messages)
                 number = reached
-                yield Part(messages, reached)
+                yield Part(messages, reached, None, pending)
                 continue
             self._note_source("history", sources)
             end = min(begin, upto)
             kept = await self._count(shard, video, end, upto)
             if is_live:
                 await self._wait_for_history(shard, video)
-            async for part in self._archived(shard, video, number, end, left - kept):
+            async for part in self._archived(shard, video, number, end, left - kept, kept):
                 left -= len(part.messages)
                 yield part
             number = end
@@ -303,8 +308,12 @@ class Replays:
         batch, pending = await self._reader.after(shard, video, number, 1)
         return len(batch) + pending
 
-    async def _archived(self, shard: int, video: str, after: int, upto: int, limit: int) -> AsyncGenerator[Part, None]:
+    async def _archived(
+        self, shard: int, video: str, after: int, upto: int, limit: int, kept: int
+    ) -> AsyncGenerator[Part, None]:
         """Yield what is archived with `after` < number <= `upto`, oldest first: all, or the newest `limit`.
+
+        `kept` messages follow, which the stream keeps.
 
         History is read downward. Where there is more than a page, a first pass finds out where the pages end, and a
         second one fetches them again from the oldest on: so no more than one is held.
@@ -313,18 +322,18 @@ class Replays:
         try:
             if limit > 0:
                 page = await self._ask_history(shard, video, after, upto, min(limit, HISTORY_PAGE))
-                ends = [max(after, min(upto, page.through))]
+                ends = [(max(after, min(upto, page.through)), kept)]  # each with how many messages follow
                 limit -= len(page.messages)
                 while page.more and page.messages and limit > 0:
-                    ends.append(page.messages[0].number - 1)
-                    page = await self._ask_history(shard, video, after, ends[-1], min(limit, HISTORY_PAGE))
+                    ends.append((page.messages[0].number - 1, ends[-1][1] + len(page.messages)))
+                    page = await self._ask_history(shard, video, after, ends[-1][0], min(limit, HISTORY_PAGE))
                     limit -= len(page.messages)
-                part = page.part(after, ends.pop())
+                part = page.part(after, *ends.pop())
                 number = part.upto
                 yield part
                 while ends:
-                    page = await self._ask_history(shard, video, number, ends[-1], HISTORY_PAGE)
-                    part = page.part(number, ends.pop())
+                    page = await self._ask_history(shard, video, number, ends[-1][0], HISTORY_PAGE)
+                    part = page.part(number, *ends.pop())
                     number = part.upto
                     yield part
         except HistoryAwayError as error:

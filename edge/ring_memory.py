@@ -27,6 +27,11 @@ class RingMemory:
         self._max_bytes = max_bytes
         self._rings: OrderedDict[Emptied, None] = OrderedDict()  # the one that took in something last is the last
 
+    @property
+    def is_over(self) -> bool:
+        """Whether they hold more than they may: the last one alone does."""
+        return self.held_bytes > self._max_bytes
+
     def took_in(self, ring: Emptied, size: int) -> None:
         """Note that a ring holds so many bytes more, and empty others if that is too much."""
         self.held_bytes += size

@@ -13,7 +13,7 @@ import click
 from faults.checker import check
 from faults.journal import read_ledger
 from faults.load import Amount
-from faults.report import print_verdict, write_report
+from faults.report import REPORT, print_verdict, write_report
 from faults.verdict import EXIT_VOID, Check, Verdict
 from hosts.client_names import know_service
 from hosts.fleet import Fleet
@@ -51,7 +51,8 @@ PROMISED_OF_THE_PRIMARY: Final = (Check.READABLE,)
 def main(*, faults: bool, rolling: bool, rate: float, viewers: int, out: Path | None) -> None:
     """Run compose.yaml on hosts of its own, break and restart all of it under load, and check every promise.
 
-    Exits with 0 when all was well, 1 when a promise was broken, 2 when too little happened to tell.
+    Ends with the verdict, and with where the report and the picture are. Exits with 0 when all was well, 1 when a
+    promise was broken, 2 when too little happened to tell.
     """
     folder = (out or Path("fault-results", f"hosts-{time.strftime('%Y%m%d-%H%M%S')}")).resolve()
     folder.mkdir(parents=True)
@@ -82,10 +83,14 @@ def judge(folder: Path) -> Verdict:
     kept = [one for one in found.violations if one.check not in PROMISED_OF_THE_PRIMARY]
     verdict = Verdict(found.figures, kept, found.void)
     write_report(folder / "ledger", ledger, verdict)
-    print_verdict(folder / "ledger", ledger, verdict)
-    for pause in pauses(ledger):
-        said = f"{pause.kind} {pause.target}: {pause.lasted_s:.1f} s"
-        click.echo(f"{said}; a shard took no comments for {pause.without_s:.1f} s at most")
+    said = [
+        f"{one.kind} {one.target}: {one.lasted_s:.1f} s; a shard took no comments for {one.without_s:.1f} s at most"
+        for one in pauses(ledger)
+    ]
+    with (folder / "ledger" / REPORT).open("a", encoding="utf-8") as report:
+        report.write("\n" + "\n".join(said) + "\n")
+    click.echo("\n".join(said))
+    print_verdict(folder / "ledger", ledger, verdict)  # ends with where the report and the picture are
     return verdict
 
 

@@ -25,6 +25,7 @@ KILL_WAIT_S: Final = 10.0
 LAST_LINES: Final = 15
 
 _NSENTER: Final = shutil.which("nsenter") or "nsenter"  # whatever PATH a container has
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _MEMORY: Final = Path("/sys/fs/cgroup/memory")
 
 
@@ -113,6 +114,15 @@ class Host:
                         await asyncio.wait_for(self._changed.wait(), 0.5)
         except TimeoutError:
             raise HostError(f"{self.name} was not {what} within {within_s:.0f} s:\n{self.last_words()}") from None
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds, user and system, that its processes have used, those that ended among them."""
+        ticks = 0
+        for pid in self._pids():
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(") ")[2].split()
+                ticks += sum(int(one) for one in fields[11:15])  # its own, and of its children that have ended
+        return ticks / _TICKS_PER_S
 
     def last_words(self) -> str:
         """Return the end of its log."""

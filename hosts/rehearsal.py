@@ -119,6 +119,16 @@ async def kill_meta_leader(one: Rehearsal) -> None:
     await _kill(one, target)
 
 
+async def pause_meta_leader(one: Rehearsal) -> None:
+    """Let the leader of the meta group go silent, and go on later as if nothing had been."""
+    await _pause(one, (await leaders(one.fleet)).meta or "nats-1")
+
+
+async def cut_meta_leader_off(one: Rehearsal) -> None:
+    """Cut the leader of the meta group off from everybody."""
+    await _cut(one, (await leaders(one.fleet)).meta or "nats-1")
+
+
 async def kill_stream_leader(one: Rehearsal) -> None:
     """Kill the NATS server that leads a shard."""
     await _kill(one, await leader_of_shard(one.fleet, 0))
@@ -126,12 +136,7 @@ async def kill_stream_leader(one: Rehearsal) -> None:
 
 async def pause_stream_leader(one: Rehearsal) -> None:
     """Let the leader of a shard go silent, and go on later as if nothing had been."""
-    target = await leader_of_shard(one.fleet, 1)
-    async with one.doing("stop", target):
-        one.fleet[target].pause()
-        await asyncio.sleep(PAUSED_S)
-        one.fleet[target].resume()
-    await one.fleet.ready()
+    await _pause(one, await leader_of_shard(one.fleet, 1))
 
 
 async def cut_stream_leader_off(one: Rehearsal) -> None:
@@ -201,6 +206,14 @@ async def _kill(one: Rehearsal, target: str) -> None:
         await host.until(lambda it: it.starts > starts and it.ready, "back", 60.0)
 
 
+async def _pause(one: Rehearsal, target: str) -> None:
+    async with one.doing("stop", target):
+        one.fleet[target].pause()
+        await asyncio.sleep(PAUSED_S)
+        one.fleet[target].resume()
+    await one.fleet.ready()
+
+
 async def _cut(one: Rehearsal, target: str) -> None:
     async with one.doing("cut", target):
         one.fleet.network.cut(target)
@@ -220,7 +233,8 @@ async def add_nats_server(one: Rehearsal) -> None:
 
 
 EVERY_FAULT: Final[tuple[Step, ...]] = (
-    *(kill_meta_leader, kill_stream_leader, pause_stream_leader, cut_stream_leader_off, cut_stream_leader_one_way),
+    *(kill_meta_leader, pause_meta_leader, cut_meta_leader_off),
+    *(kill_stream_leader, pause_stream_leader, cut_stream_leader_off, cut_stream_leader_one_way),
     *(lose_gateway, lose_edge, lose_archiver, lose_replica, lose_primary, add_nats_server),
 )
 ROLLING_RESTART: Final[tuple[Step, ...]] = tuple(restart(name) for name in ROLLING)

@@ -132,11 +132,16 @@ class Settings(BaseSettings):
         0, description="times a second that one text of 20 characters is said on a video, by all"
     )
     requests_per_address: Rate = Field(500, description="requests a second from one address, at the gateway of `up`")
-    open_per_address: Limit = Field(4000, description="requests of one address open at once, streams too, likewise")
+    open_per_address: Limit = Field(
+        4000, description="streams of one address open at once, and as many other requests, likewise"
+    )
     streams_per_address: Limit = Field(1000, description="open streams from one address, on one edge")
     streams_per_user: Limit = Field(20, description="open streams of one user, on one edge")
     streams_per_edge: Limit = Field(18000, description="open streams on one edge")
     replay_depth: Limit = Field(10_000, description="comments in one replay; above that the newest")
+    replay_shared_bytes: Limit = Field(
+        64 * 1024**2, description="memory of an edge for pieces of replays that many are read; 0: each is read alone"
+    )
     poll_above: Limit = Field(1_000_000, description="viewers of one video, on all edges, above which new ones poll")
     videos_per_edge: Limit = Field(20000, description="channels on one edge, snapshots included")
     readable_rate: Rate = Field(20, description="comments a second shown to a viewer before sampling sets in")

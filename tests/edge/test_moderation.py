@@ -127,6 +127,22 @@ async def test_a_text_that_is_still_in_the_stream_is_not_shown_once_its_removal_
     assert len(stream.told("delete")) == 1
 
 
+async def test_a_removed_text_is_not_sent_again_out_of_what_others_were_read(
+    cold_edge: EdgeProcess, store: Store, viewers: Viewers, moderator: Moderator, video: str
+):
+    before = await store.post(video, "before")
+    number = await store.post(video, "secret")
+    await store.post(video, "after")
+    first = await viewers.watch(cold_edge, video, before)
+    assert b"secret" in raw(first)
+    await moderator.delete(video, number, erased=False)
+    await first.until(lambda: first.told("delete"))
+    again = await viewers.watch(cold_edge, video, before)
+    await again.until(lambda: again.told("delete"))
+    assert b"secret" not in raw(again)
+    assert b"after" in raw(again)
+
+
 async def test_a_snapshot_is_made_anew_when_something_in_it_is_removed(edge, store, viewers, moderator, video, token):
     url = f"{edge.url}/comments/{video}/snapshot"
     headers = {"Authorization": f"Bearer {token}"}

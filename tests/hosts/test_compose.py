@@ -64,6 +64,24 @@ async def test_history_reads_the_replica(fleet):
     assert (status, said.strip()) == (0, "t|t")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT count(*) FROM comments",
+        "DELETE FROM comments",
+        "SELECT rolpassword FROM pg_authid",
+        "CREATE TABLE mine (a int)",
+        "ALTER ROLE livecomments_replication SUPERUSER",
+    ],
+)
+async def test_the_replicas_role_may_follow_and_nothing_else(fleet, statement):
+    password = "export PGPASSWORD=$(cat /run/secrets/postgres_replication)"
+    asked = f'psql -h postgres -U livecomments_replication -d livecomments -c "{statement}"'
+    status, said = await fleet["postgres-replica"].run("bash", "-c", f"{password}; {asked}")
+    assert status != 0
+    assert "permission denied" in said
+
+
 async def test_streams_have_three_copies_and_more_than_one_server_leads(fleet):
     leading = await leaders(fleet)
     assert len(leading.streams) == 6  # four shards, what is set aside, and moderation
