@@ -195,8 +195,8 @@ def test_a_file_that_is_laid_over_adds_to_lists_of_mounts_and_ports_and_replaces
     below, above = tmp_path / "below.yaml", tmp_path / "above.yaml"
     (tmp_path / "b").mkdir()
     below.write_text(
-        "services: {a: {image: i, command: [x, y], environment: {A: 1, B: 2}, volumes: ['v:/v', 'w:/w:ro']}}\n"
-        "networks: {default: }\nvolumes: {v: , w: }\n"
+        "services: {a: {image: i, command: [x, y], environment: {A: 1, B: 2}, volumes: ['v:/v', './b:/w:ro']}}\n"
+        "networks: {default: }\nvolumes: {v: }\n"
     )
     above.write_text("services: {a: {command: [z], environment: {B: 3}, volumes: ['./b:/b', 'v:/w']}}\n")
     service = read_compose_file(below, {}, [above]).services["a"]
