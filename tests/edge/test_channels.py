@@ -54,6 +54,8 @@ async def test_of_a_video_that_was_let_go_nothing_stays_in_memory_whatever_still
     await until(lambda: VIDEO not in channels.open)
     await copies.bring(3, 2)  # comes before the feed could be closed
     await until(lambda: copies.unsubscribed == 1 and not channels._closing)
+    await copies.bring(5, 4)  # what nats-py still had
+    await copies.bring(9, 8)
     assert channels._memory.held_bytes == 0
     assert not channels._memory._rings
     assert held.feed.is_open, "nothing is fetched for it either"
