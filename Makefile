@@ -1,7 +1,7 @@
 # One command for each thing a person does. `make` alone says which there are.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-cluster rehearsal test-web-long test-api-long faults fuzz bench bench-latency bench-fanout bench-write bench-direct bench-check bench-replay load profile api-page lock clean
+.PHONY: help run test check format test-cluster rehearsal test-web-long test-api-long faults fuzz bench bench-latency bench-fanout bench-write bench-checks bench-direct bench-check bench-replay load profile api-page lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,9 @@ bench-fanout:
 	$(PART)
 
 bench-write:
+	$(PART)
+
+bench-checks:
 	$(PART)
 
 bench-direct:

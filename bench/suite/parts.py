@@ -93,6 +93,11 @@ PARTS: Final = (
         ),
     ),
     Part(
+        "checks",
+        "what all checks cost the writer, beside one with none",
+        (Step(_WRITE, (*_only("checks"), "--rounds", "7"), None, 0, 100),),
+    ),
+    Part(
         "history",
         "what it costs to page through comments",
         (

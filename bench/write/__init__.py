@@ -10,4 +10,6 @@
 | `load.lua` | what wrk sends |
 | `plain.py` | the same service in the plainest way, as an app |
 | `plain_peer.py` | that app as a process |
+| `unchecked.py` | the writer with every check taken out |
+| `second_writer.py` | a further writer as a process |
 """

@@ -1,7 +1,7 @@
 -- wrk's script. Prints one line of JSON: what was answered, and how late.
 --
 --   post TOKENS VIDEOS NAME PER_SECOND   POSTs by the authors whose tokens stand in a file, one a line, to videos in turn;
---                                        PER_SECOND 0: as many as go
+--                                        PER_SECOND 0: as many as go; a further FILE has texts, one a line
 --   page TOKEN PATHS                     GETs of the paths that stand in a file, one a line, in turn
 
 local ffi = require("ffi")
@@ -53,10 +53,12 @@ function ways.post(arguments)
       return math.max(0, math.floor(due - at + 0.5))
     end
   end
+  local texts = arguments[6] and lines(arguments[6]) or { "what a goal, unbelievable scenes here tonight!" }
   return function()
     sent = sent + 1
     -- A text begins with when it was sent, in microseconds since 1970, for viewers to say how late it came.
-    local body = string.format('{"message":"%.0f what a goal, unbelievable scenes here tonight!"}', now_us(CLOCK_REALTIME))
+    local text = texts[sent % #texts + 1]
+    local body = string.format('{"message":"%.0f %s"}', now_us(CLOCK_REALTIME), text)
     local path = "/comments/" .. name .. (sent * 7919) % videos
     return wrk.format("POST", path, heads[sent % #heads + 1], body)
   end

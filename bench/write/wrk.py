@@ -62,9 +62,10 @@ def posts(
     videos: int = 50,
     name: str = "bench-",
     per_s: float = 0,
+    texts: Path | None = None,
 ) -> Answers:
-    """POST comments to videos in turn; `per_s` 0: as many as go."""
-    arguments = (str(tokens), str(videos), name, f"{per_s:g}")
+    """POST comments to videos in turn; `per_s` 0: as many as go. `texts` is a file with one a line, taken in turn."""
+    arguments = (str(tokens), str(videos), name, f"{per_s:g}", *(() if texts is None else (str(texts),)))
     return _run(url, seconds, connections, ("post", *arguments))
 
 

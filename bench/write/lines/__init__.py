@@ -4,6 +4,7 @@
 |---|---|
 | `per_comment.py` | CPU of the writer for each comment, beside a plain Quart route |
 | `rounds.py` | what storing a round costs, as a batch and as singles |
+| `checks.py` | CPU of the writer for each comment with all checks on, beside one with none |
 | `per_second.py` | how many comments a second are accepted with 201 |
 | `knee.py` | how late answers come, as more and more is posted |
 | `copies.py` | what a live copy costs nats-server |
@@ -22,6 +23,7 @@ from bench.write.line import Line
 from bench.write.lines import (
     alone,
     catching_up,
+    checks,
     copies,
     knee,
     pages,
@@ -35,6 +37,7 @@ from bench.write.lines import (
 ALL: Final[tuple[Line, ...]] = (
     per_comment.LINE,
     rounds.LINE,
+    checks.LINE,
     per_second.LINE,
     knee.LINE,
     alone.LINE,
