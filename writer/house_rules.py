@@ -37,10 +37,9 @@ class HouseRules:
         self._spoke_ns: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._waiting = 0
 
-    @property
-    def asks_outside(self) -> bool:
-        """Return whether `check_comment` may wait for somebody."""
-        return self._classifier is not None
+    def asks_outside(self, video: str, speaker: Identity) -> bool:
+        """Return whether somebody outside is asked about what one says: not of moderators, who may say anything."""
+        return self._classifier is not None and speaker.role_on(video) not in MODERATORS
 
     def known(self, video: str) -> VideoState | None:
         """Return a video's state where it is known."""
@@ -72,21 +71,26 @@ class HouseRules:
         if state.setting("membersOnly") and not speaker.is_member_on(video):
             _refuse("members_only")
 
-    async def check_comment(self, state: VideoState, video: str, speaker: Identity, text: str, now_ns: int) -> None:
-        """Raise `Refused` for a comment that may not be said: `blocked_words`, `slow_mode`, or what a classifier says.
+    def check_comment(self, state: VideoState, video: str, speaker: Identity, text: str, now_ns: int) -> None:
+        """Raise `Refused` for a comment that may not be said: `blocked_words`, `slow_mode`.
 
         Moderators and hosts may say anything.
         """
-        if not state.number and self._classifier is None:
-            return
-        if speaker.role_on(video) in MODERATORS:
+        if not state.number or speaker.role_on(video) in MODERATORS:
             return
         if holds_blocked(text, state.blocked_words):
             _refuse("blocked_words")
         self._check_slow(state, video, speaker.user_id, now_ns)
-        if self._classifier is not None:
-            await self._classifier.check(video, speaker.user_id, text)
-            self._check_slow(state, video, speaker.user_id, now_ns)  # another comment may have passed meanwhile
+
+    async def ask_outside(self, video: str, speaker: Identity, text: str) -> None:
+        """Raise `Refused` for what the classifier refuses, and for what moderators have decided meanwhile."""
+        assert self._classifier is not None, "whoever asks has looked whether somebody can be asked"
+        await self._classifier.check(video, speaker.user_id, text)
+        state = self.known(video)
+        if state is not None:
+            self.check_speaker(state, video, speaker)
+            if holds_blocked(text, state.blocked_words):
+                _refuse("blocked_words")
 
     def spoke(self, state: VideoState, video: str, user_id: str, now_ns: int) -> None:
         """Note that a comment was taken; where slow mode is on, the user's next one has to wait."""

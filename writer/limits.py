@@ -84,6 +84,12 @@ class Limits:
         """Let the same text be said again at once, for its comment was not stored."""
         self._said.unsay(video, user_id, text, message_id)
 
+    def give_back(self, video: str, user_id: str) -> None:
+        """Take back that a comment was counted: its author is to send it again, through no fault of his."""
+        self._users.give_back((video, user_id))
+        self._users_total.give_back(user_id)
+        self._videos.give_back(video)
+
 
 def _check(limit: str, code: str, wait_ns: int) -> None:
     if wait_ns:

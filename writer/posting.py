@@ -13,6 +13,7 @@ from runtime.credentials import Credentials
 from runtime.exchange import Asked
 from runtime.jetstream import Outgoing
 from runtime.metrics import ACCEPTED
+from runtime.tokens import Identity
 from runtime.tracing import Span, Tracer
 from wire import headers, subjects
 from wire.comment import encode_payload
@@ -21,6 +22,7 @@ from wire.problem import Refused
 from wire.trace import TRACEPARENT
 from wire.video import check_video, shard_of
 from writer.batcher import Batcher
+from writer.classifier import NOT_CHECKED
 from writer.entry import NotKept, Outcome
 from writer.house_rules import HouseRules
 from writer.limits import Limits
@@ -58,6 +60,8 @@ class Posting:
         self._rules = rules
         self._batchers = batchers
         self._tracer = tracer
+        # Comments with a key that somebody outside is asked about now, by message id: why each is refused, if it is.
+        self._asked: dict[str, asyncio.Future[Refused | None]] = {}
 
     async def post(self, asked: Asked) -> Posted:
         """Return once the comment is stored. A client that leaves meanwhile changes nothing about that.
@@ -82,22 +86,21 @@ class Posting:
             state = await self._rules.state(video)
         self._rules.check_speaker(state, video, speaker)
         message_id = headers.message_id(video, speaker.user_id, key)
+        if message_id in self._asked:
+            refused = await unharmed(self._asked[message_id])
+            if refused is not None:
+                raise Refused(refused.code, retry_after_s=refused.retry_after_s)
         outcome = batcher.known(message_id) if key is not None else None
         if outcome is not None:
             return await _answer(outcome, came_ns)
 
         batcher.check_open()
         now_ns = time.monotonic_ns()
-        await self._rules.check_comment(state, video, speaker, text, now_ns)
-        if self._rules.asks_outside:
-            # Meanwhile the same key may have come again, somebody may have been banned, and the store may have gone.
-            self._rules.check_speaker(self._rules.known(video) or state, video, speaker)
-            outcome = batcher.known(message_id) if key is not None else None
-            if outcome is not None:
-                return await _answer(outcome, came_ns)
-            batcher.check_open()
+        self._rules.check_comment(state, video, speaker, text, now_ns)
         self._limits.take_comment(video, speaker.user_id, text, message_id, now_ns)
         self._rules.spoke(state, video, speaker.user_id, now_ns)
+        if self._rules.asks_outside(video, speaker):
+            await self._ask_outside(batcher, video, speaker, text, message_id)
         ACCEPTED.inc()
         role = speaker.role_on(video)
         payload = encode_payload(speaker.user_id, text, speaker.name, role if role != "viewer" else None)
@@ -111,6 +114,30 @@ class Posting:
             self._limits.not_stored(video, speaker.user_id, text, message_id)
             self._rules.not_stored(video, speaker.user_id)
             raise
+
+    async def _ask_outside(self, batcher: Batcher, video: str, speaker: Identity, text: str, message_id: str) -> None:
+        """Have a comment judged that is counted already: nobody is asked on behalf of one who is over a limit.
+
+        The same key that comes meanwhile waits for what is said of the first. Raises `Refused`.
+        """
+        said: asyncio.Future[Refused | None] = asyncio.get_running_loop().create_future()
+        self._asked[message_id] = said
+        passed, why = False, None
+        try:
+            await self._rules.ask_outside(video, speaker, text)
+            batcher.check_open()  # the store may have gone meanwhile
+            passed = True
+        except Refused as refused:
+            why = refused
+            raise
+        finally:
+            del self._asked[message_id]
+            said.set_result(why)
+            if not passed:
+                self._limits.not_stored(video, speaker.user_id, text, message_id)
+                self._rules.not_stored(video, speaker.user_id)
+            if why is not None and why.code == NOT_CHECKED:
+                self._limits.give_back(video, speaker.user_id)
 
 
 def check_json_type(content_type: str | None) -> None:

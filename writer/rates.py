@@ -47,6 +47,12 @@ class Buckets:
         self._due_ns.move_to_end(key)
         self._sweep(now_ns)
 
+    def give_back(self, key: Hashable) -> None:
+        """Let a request that was taken count as if it had not been."""
+        due_ns = self._due_ns.get(key)
+        if due_ns is not None:
+            self._due_ns[key] = due_ns - self._interval_ns
+
     def _sweep(self, now_ns: int) -> None:
         """Forget keys whose bucket is full again, from the one longest without a request on."""
         for _ in range(_SWEPT_PER_TAKE):

@@ -96,3 +96,16 @@ def test_keys_that_have_their_burst_again_are_forgotten():
         buckets.take("late", NOW_NS + (2 + step) * S_TO_NS)
 
     assert len(buckets) == 1
+
+
+def test_a_request_that_is_given_back_counts_as_if_it_had_not_been():
+    buckets = Buckets(1, 2, 10)
+    for _ in range(2):
+        buckets.take("k", NOW_NS)
+    assert buckets.wait_ns("k", NOW_NS) == S_TO_NS
+    buckets.give_back("k")
+    assert buckets.wait_ns("k", NOW_NS) == 0
+    buckets.take("k", NOW_NS)
+    assert buckets.wait_ns("k", NOW_NS) == S_TO_NS
+    buckets.give_back("nobody")
+    assert len(buckets) == 1
