@@ -14,6 +14,9 @@ import pytest
         ("/videos/v", "GET, HEAD, OPTIONS, PUT", ["DELETE", "PATCH"]),
         ("/videos/v/words", "GET, HEAD, OPTIONS, PUT", ["DELETE", "PATCH"]),
         ("/videos/v/bans/u", "DELETE, OPTIONS, PUT", ["POST", "PATCH"]),
+        ("/revocations/users/u", "DELETE, OPTIONS, PUT", ["POST", "PATCH"]),
+        ("/revocations/tokens/t", "DELETE, OPTIONS, PUT", ["POST", "PATCH"]),
+        ("/revocations/audit", "GET, HEAD, OPTIONS", ["PATCH"]),
         ("/guests", "OPTIONS, POST", ["PUT", "PATCH"]),
     ],
 )

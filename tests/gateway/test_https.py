@@ -141,6 +141,7 @@ async def test_plain_http_redirects_where_that_is_asked(start_https, connect):
         async with gateway.session.request(method, plain, allow_redirects=False) as response:
             assert response.status == 308
             assert response.headers["Location"] == f"{gateway.https.url}/comments/v?limit=3"
+            assert response.headers["Cache-Control"] == "no-store", "it follows the Host that a client names"
     client = await connect(gateway)
     answer = client.request("/comments/v")
     await answer.until(lambda: answer.ended)
