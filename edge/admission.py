@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge.audience import Audience
@@ -19,6 +19,7 @@ from edge.viewer import Viewer
 from runtime.logs import get_logger
 from runtime.revocations import Revocation
 from runtime.settings import Settings
+from runtime.token_keys import Key
 from runtime.tokens import Identity
 from wire import sse
 
@@ -27,6 +28,7 @@ POLL_INTERVAL_MS: Final = 2_000
 DRAIN_VIEWERS_PER_S: Final = 1_000
 DRAIN_MAX_S: Final = 20.0
 DRAIN_STEP_S: Final = 0.05
+WITHDRAWN_AT_ONCE: Final = 500  # viewers sent away before others have their turn on the event loop
 GOODBYE_S: Final = 1.0  # for the last of what was written to viewers that read slowly
 
 _log = get_logger("edge")
@@ -48,6 +50,7 @@ class Admission:
         self._draining = False
         self.is_revoked: Callable[[Identity], bool] = lambda _: False
         self._loop = asyncio.get_running_loop()
+        self._withdrawing: asyncio.Task[None] | None = None
         self._on_the_way: dict[Viewer, asyncio.Task[None]] = {}
         self._on_gone = self._left  # one object for all of them
         self._emptied = asyncio.Event()  # set when the last viewer has gone
@@ -89,9 +92,32 @@ class Admission:
 
     def revoked(self, revocation: Revocation) -> None:
         """Send away those whose tokens are no longer good."""
+        if revocation.kind == "user" and not self.limits.streams_of(revocation.of):
+            return
         for viewer in list(self.viewers):
-            if viewer.identity is not None and not viewer.is_leaving and revocation.is_about(viewer.identity):
+            identity = viewer.identity
+            if identity is None or viewer.is_leaving or revocation.of not in (identity.user_id, identity.token_id):
+                continue
+            if self.is_revoked(identity):
                 self._send_away(viewer, "revoked", between(RETRY_MS))
+
+    def keys_changed(self, good: frozenset[Key]) -> None:
+        """Send away those whose tokens are signed with a key that was withdrawn, a number of them at a time."""
+        gone = [
+            viewer
+            for viewer in self.viewers
+            if viewer.identity is not None and viewer.identity.key is not None and viewer.identity.key not in good
+        ]
+        if gone:
+            _log.info("viewers whose key was withdrawn are sent away", viewers=len(gone))
+            self._withdrawing = self._loop.create_task(self._withdraw(gone))
+
+    async def _withdraw(self, gone: Sequence[Viewer]) -> None:
+        for place in range(0, len(gone), WITHDRAWN_AT_ONCE):
+            for viewer in gone[place : place + WITHDRAWN_AT_ONCE]:
+                if viewer in self.viewers and not viewer.is_leaving:
+                    self._send_away(viewer, "revoked", between(RETRY_MS))
+            await asyncio.sleep(0)
 
     async def drain(self) -> None:
         """Send the viewers away, over the time that the fleet needs to take them in, each to come back at once.

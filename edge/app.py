@@ -65,6 +65,7 @@ class Edge:
         self._tasks: list[asyncio.Task[None]] = []
         self._connections: list[Client] = []
         self._probe: Probe | None = None
+        self._revocations: Revocations | None = None
         self._tracer = make_tracer(settings, self.name)
         _add_routes(self.app, self)
         self.app.asgi_app = Turnstile(self.app.asgi_app)  # type: ignore[method-assign]
@@ -95,9 +96,10 @@ class Edge:
         moderation.attach(
             self.channels.open, self.admission.viewers, self.admission.limits.streams_of, self.snapshots.forget
         )
-        revocations = Revocations(replaying, self.admission.revoked)
+        revocations = self._revocations = Revocations(replaying, settings, self.admission.revoked)
         await revocations.start()
         self._tokens.is_revoked = self.admission.is_revoked = revocations.hold
+        self._tokens.keys_changed = self.admission.keys_changed
         self._probe = probe = Probe(self.channels, reader, shortage)
         work: tuple[Work, ...] = (
             audience.run,
@@ -105,7 +107,7 @@ class Edge:
             probe.run,
             revocations.run,
             moderation.run,
-            lambda: sweep(self.channels, self.admission.viewers, settings),
+            lambda: sweep(self.channels, self.admission.viewers, settings, self._tokens.look),
         )
         self._tasks = [asyncio.create_task(_for_ever(one)) for one in work]
 
@@ -152,6 +154,8 @@ class Edge:
 
     async def _states_are_old(self) -> None:
         self.moderation.reconnected()
+        if self._revocations is not None:
+            self._revocations.reconnected()
 
     async def _reconnected(self) -> None:
         if self._probe is not None:

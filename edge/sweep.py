@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge.channels import Channels
@@ -16,10 +16,14 @@ from wire import sse
 
 INTERVAL_S: Final = 1.0
 TOLD_AT_ONCE: Final = 50  # videos in one turn of the event loop: some milliseconds
-EXPIRING_S: Final = 30.0  # so long before its token ends a viewer is told, so that it can bring a new one
+# So long before its token ends a viewer is told, so that it can bring a new one: in good time, and once more for those
+# who came with less than that.
+EXPIRING_S: Final = (30.0, 5.0)
 
 
-async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Settings) -> None:
+async def sweep(
+    channels: Channels, viewers: Iterable[Viewer], settings: Settings, look_at_keys: Callable[[], None]
+) -> None:
     """Do what is due, once a second, for ever."""
     loop = asyncio.get_running_loop()
     next_heartbeat = loop.time() + settings.heartbeat_s
@@ -28,6 +32,7 @@ async def sweep(channels: Channels, viewers: Iterable[Viewer], settings: Setting
         await asyncio.sleep(INTERVAL_S)
         now = loop.time()
         await _look_after(channels, now - settings.heartbeat_s)
+        look_at_keys()
         present = list(viewers)
         if now >= next_heartbeat:
             next_heartbeat = now + settings.heartbeat_s
@@ -66,7 +71,8 @@ def _warn_expiring(viewers: Iterable[Viewer], looked_at: float, wall: float) -> 
         if viewer.identity is None or viewer.is_leaving or viewer.paused_since is not None:
             continue
         left_s = viewer.identity.expires_at - wall
-        if 0 < left_s <= EXPIRING_S < viewer.identity.expires_at - looked_at:
+        left_before_s = viewer.identity.expires_at - looked_at
+        if left_s > 0 and any(left_s <= due_s < left_before_s for due_s in EXPIRING_S):
             viewer.send(sse.named_event("expiring", {"inMs": round(left_s * 1000)}))
 
 

@@ -56,6 +56,7 @@ class History:
         self._lag = ReplicaLag()
         self._replays = ReplayAnswers(self._archive, settings.shards)
         self._connection: Client | None = None
+        self._revocations: Revocations | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._tokens = Tokens(settings)
         credentials = Credentials(settings, self._tokens)
@@ -130,7 +131,7 @@ class History:
                 _log.warning("no replays for edges", error=str(error))
                 await asyncio.sleep(RETRY_S)
         await self._moderation.start(self._connection)
-        revocations = Revocations(self._connection)
+        revocations = self._revocations = Revocations(self._connection, self._settings)
         await revocations.start()
         self._tokens.is_revoked = revocations.hold
         self._tasks.append(asyncio.create_task(revocations.run(), name="revocations"))
@@ -142,6 +143,8 @@ class History:
 
     async def _reconnected(self) -> None:
         self._moderation.reconnected()
+        if self._revocations is not None:
+            self._revocations.reconnected()
 
     async def _archived(self, message: Msg) -> None:
         with contextlib.suppress(ValueError):

@@ -27,10 +27,12 @@ from runtime.video_states import VideoStates
 from wire.number import MAX_NUMBER
 from wire.page import parse_page_request
 from wire.problem import Refused
+from wire.subjects import OPERATORS
 from wire.video import check_video, shard_of
 from wire.video_state import NOTHING, VideoState
 
 MODERATORS: Final = ("moderator", "host")
+EVERY_VIDEO: Final = "*"
 REST_S: Final = 2.0  # for which nobody waits for a state, once one could not be read
 
 _TOLD_APART: Final = ("by", "role", "reason")
@@ -121,14 +123,23 @@ class Moderation:
         @app.get("/videos/<video>/audit")
         async def get_audit(video: str) -> Response:
             await self._moderator(video)
-            wanted = parse_page_request(request.args.get("cursor"), None, request.args.get("limit"), None)
-            below = wanted.cursor if wanted.cursor is not None else MAX_NUMBER + 1
-            try:
-                rows = await self._archive.moderation_log(shard_of(video, self._shards), video, below, wanted.limit + 1)
-            except ArchiveAwayError:
-                raise Refused("unavailable") from None
-            entries = [_entry(row) for row in rows[: wanted.limit]]
-            return _json({"entries": entries, "nextCursor": entries[-1]["id"] if len(rows) > wanted.limit else None})
+            return await self._log(video)
+
+        @app.get("/revocations/audit")
+        async def get_operators_audit() -> Response:
+            await self._check_operator()
+            return await self._log(OPERATORS)
+
+    async def _log(self, video: str) -> Response:
+        """Return who did what, of a video or of the operators, the newest first. Raises `Refused`."""
+        wanted = parse_page_request(request.args.get("cursor"), None, request.args.get("limit"), None)
+        below = wanted.cursor if wanted.cursor is not None else MAX_NUMBER + 1
+        try:
+            rows = await self._archive.moderation_log(shard_of(video, self._shards), video, below, wanted.limit + 1)
+        except ArchiveAwayError:
+            raise Refused("unavailable") from None
+        entries = [_entry(row) for row in rows[: wanted.limit]]
+        return _json({"entries": entries, "nextCursor": entries[-1]["id"] if len(rows) > wanted.limit else None})
 
     async def _reader(self, video: str) -> Identity | None:
         """Return who asks, unless he is banned. Raises `Refused`."""
@@ -149,6 +160,20 @@ class Moderation:
         if identity is None:
             raise Refused("no_token")
         if identity.role_on(video) not in MODERATORS:
+            raise Refused("not_allowed")
+
+    async def _check_operator(self) -> None:
+        """Raise `Refused` unless it is an operator who asks: a host of all videos."""
+
+        def find() -> Identity:
+            return self._credentials.operator(request.method, request.headers, request.cookies)
+
+        try:
+            identity = find()
+        except UnknownKeyError as unknown:
+            await unknown.wait()
+            identity = find()
+        if identity.role_on(EVERY_VIDEO) != "host":
             raise Refused("not_allowed")
 
     async def _state_now(self, video: str) -> VideoState:

@@ -74,6 +74,10 @@ class KeySources:
         _log.info("keys for tokens have changed", keys=len(keys.keys))
         return True
 
+    def not_withdrawn(self) -> frozenset[Key]:
+        """Return the keys that are good, and those that are not only because their issuer cannot be asked."""
+        return frozenset((*self.keys.keys, *(self._address.let_go if self._address is not None else ())))
+
     def ask_again(self, now_s: float) -> Future[None] | None:
         """Read the address now, because a token names a key that nobody knows; done when it has been read.
 
@@ -174,17 +178,22 @@ class _Address:
         self._asked_at_s = self._read_at_s = time.monotonic()
         self._failed = False
         self.has_news = False
+        self.let_go: list[Key] = []  # the last keys of an issuer who is away for too long: no token is let in by them
+        self._fetched: tuple[list[Key], float] | None = None  # what the thread has read, and when; not looked at yet
         self.keys: list[Key] | None = self._kept()
         self._begin(self._asked_at_s)
 
     def look(self, now_s: float) -> None:
         """Read it when that is due, and let go of keys that are too old."""
         self.has_news = False
+        fetched, self._fetched = self._fetched, None
+        if fetched is not None:
+            (self.keys, self._read_at_s), self.let_go = fetched, []
         if self.keys and now_s - self._read_at_s > self._stale_s:
             _log.error(
                 "the issuer has been away for so long that its keys are let go", host=urlsplit(self._url).hostname
             )
-            self.keys = None
+            self.let_go, self.keys = self.keys, None
         if now_s - self._asked_at_s >= (min(self._at_most_every_s, self._every_s) if self._failed else self._every_s):
             self._begin(now_s)
 
@@ -208,8 +217,7 @@ class _Address:
             keys, passed_over = read_published_keys(body)
             for reason in passed_over:
                 _log.warning("a published key is passed over", reason=reason)
-            self.keys = keys
-            self._read_at_s = time.monotonic()
+            self._fetched = keys, time.monotonic()
             self._failed = False
             self._keep(body)
             KEY_READS_OK.inc()
@@ -225,13 +233,21 @@ class _Address:
             done.set_result(None)
 
     def _kept(self) -> list[Key] | None:
-        """Return the keys that were kept; None when there are none, or they are too old."""
+        """Return the keys that were kept; None when there are none, or they are too old.
+
+        They are as old as their file: a start does not make them younger.
+        """
+        if self._kept_file is None:
+            return None
         try:
-            if self._kept_file is None or time.time() - self._kept_file.stat().st_mtime > self._stale_s:
+            age_s = max(0.0, time.time() - self._kept_file.stat().st_mtime)
+            if age_s > self._stale_s:
                 return None
-            return read_published_keys(self._kept_file.read_bytes())[0] or None
+            keys = read_published_keys(self._kept_file.read_bytes())[0]
         except (OSError, KeyRefusedError):
             return None
+        self._read_at_s -= age_s
+        return keys
 
     def _keep(self, body: bytes) -> None:
         if self._kept_file is None:

@@ -35,6 +35,13 @@ KEY_READS: Final = Counter(
 )
 KEY_READS_OK: Final = KEY_READS.labels("read")
 KEY_READS_FAILED: Final = KEY_READS.labels("failed")
+REVOCATIONS: Final = Gauge("livecomments_revocations", "Revocations that are known, those that were lifted among them")
+REVOCATIONS_UNREADABLE: Final = Counter(
+    "livecomments_revocations_unreadable", "Revocations that made no sense to this part, which goes on without them"
+)
+REVOCATIONS_FORGOTTEN: Final = Counter(
+    "livecomments_revocations_forgotten", "Revocations let go because there are more than can be held"
+)
 NATS_DISCONNECTS: Final = Counter("livecomments_nats_disconnects", "Times that the connection to NATS was lost")
 TASKS: Final = Gauge("livecomments_tasks", "Tasks on the event loop")
 LOOP_LAG: Final = Histogram(

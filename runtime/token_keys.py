@@ -70,7 +70,7 @@ class KeySet:
         """Whether there is a key for an algorithm of a name; one that is not named may be any."""
         return any(key.algorithm == algorithm and kid in (None, key.kid) for key in self.keys)
 
-    def verify(self, algorithm: str, kid: str | None, decode: Callable[[jwt.PyJWK], T]) -> T:
+    def verify(self, algorithm: str, kid: str | None, decode: Callable[[Key], T]) -> T:
         """Return what `decode` returns with the key that the signature is of.
 
         Only keys for the algorithm are tried; of those the ones of that name, or where the token gives none, a few.
@@ -79,7 +79,7 @@ class KeySet:
         fitting = [key for key in self.keys if key.algorithm == algorithm and kid in (None, key.kid)]
         for key in fitting[:MAX_KEYS_TRIED]:
             try:
-                return decode(key.jwk)
+                return decode(key)
             except jwt.InvalidSignatureError:
                 continue
         raise jwt.InvalidSignatureError("no key fits")

@@ -15,7 +15,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any, Final, Literal
 
@@ -24,6 +24,7 @@ import orjson
 
 from runtime.key_sources import FETCH_LIMIT_S, KeySources
 from runtime.settings import HMAC, PREFIX, Settings, SettingsError
+from runtime.token_keys import Key
 from wire.problem import Refused
 from wire.text import turns_what_is_outside
 
@@ -65,6 +66,7 @@ class Identity:
     member: bool = False
     token_id: str | None = None  # `jti`
     issued_at: float | None = None  # `iat`
+    key: Key | None = field(default=None, repr=False, compare=False)  # that it is signed with
 
     def check_video(self, video: str) -> None:
         """Raise `Refused` (`wrong_video`) when the token is not good for this video."""
@@ -85,11 +87,12 @@ class Identity:
 class UnknownKeyError(Refused):
     """A token names a key that the issuer may have published by now: worth one more look, once `read` is done.
 
-    To a client it is what every other defect is.
+    To a client it is what every other defect is (`no_token`), or `unavailable` where no key of the issuer's is known
+    yet: also when the second look finds that they are being read once more.
     """
 
-    def __init__(self, read: Future[None]) -> None:
-        super().__init__("no_token")
+    def __init__(self, read: Future[None], code: str) -> None:
+        super().__init__(code)
         self.read = read
 
     async def wait(self) -> None:
@@ -109,16 +112,22 @@ class Tokens:
         self._audience = settings.audience
         self._good: OrderedDict[str, Identity] = OrderedDict()
         self.is_revoked: Callable[[Identity], bool] = lambda _: False  # what `runtime.revocations` says
+        self.keys_changed: Callable[[frozenset[Key]], None] = lambda _: None  # told which keys were not withdrawn
         self._awaited: Future[None] | None = None
         self._waiting = 0  # for that
+
+    def look(self) -> None:
+        """See whether keys have changed: in a part that holds streams also while nobody brings a token."""
+        if self._sources.look(time.monotonic()):
+            self._good.clear()  # what a key that is gone had signed must not outlive it
+            self.keys_changed(self._sources.not_withdrawn())
 
     def check(self, token: str) -> Identity:
         """Return whom the token names. Raises `Refused` (`no_token`), the same for every defect.
 
         Where nobody can say, as the issuer's keys have not been had yet, `Refused` is `unavailable`.
         """
-        if self._sources.look(time.monotonic()):
-            self._good.clear()  # what a key that is gone had signed must not outlive it
+        self.look()
         identity = self._good.get(token)
         if identity is None:
             identity = self._verify(token)
@@ -178,17 +187,19 @@ class Tokens:
                 raise Refused("no_token")
             if not self._sources.keys.fits(algorithm, kid):
                 self._ask_again()
-                raise Refused("unavailable" if self._sources.is_waiting else "no_token")
+                self.look()  # what was being read may have come in this very moment
+                if not self._sources.keys.fits(algorithm, kid):
+                    raise Refused(self._unknown)
             return self._sources.keys.verify(algorithm, kid, lambda key: self._decode(token, key, late_s))
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Refused("no_token") from None
 
-    def _decode(self, token: str, key: jwt.PyJWK, late_s: float) -> Identity:
+    def _decode(self, token: str, key: Key, late_s: float) -> Identity:
         """Raises `jwt.PyJWTError` and others for a token that is not good."""
         claims = jwt.decode(
             token,
-            key,
-            algorithms=[key.algorithm_name],
+            key.jwk,
+            algorithms=[key.algorithm],
             audience=self._audience,
             issuer=self._issuer,
             leeway=self._leeway_s,
@@ -200,10 +211,15 @@ class Tokens:
                 "verify_exp": late_s == 0,
             },
         )
-        identity = _identity(claims)
+        identity = _identity(claims, key)
         if late_s and identity.expires_at + self._leeway_s + late_s <= time.time():
             raise jwt.ExpiredSignatureError
         return identity
+
+    @property
+    def _unknown(self) -> str:
+        """The problem of a token whose key is not known."""
+        return "unavailable" if self._sources.is_waiting else "no_token"
 
     def _ask_again(self) -> None:
         """Raise `UnknownKeyError` where it is worth waiting for the issuer's keys."""
@@ -214,7 +230,7 @@ class Tokens:
             self._awaited, self._waiting = read, 0
         if self._waiting < MAX_WAITING:
             self._waiting += 1
-            raise UnknownKeyError(read)
+            raise UnknownKeyError(read, self._unknown)
 
 
 def read_header(token: str) -> tuple[str, str | None]:
@@ -249,12 +265,14 @@ def _decoded(part: str) -> bytes:
     return decoded
 
 
-def _identity(claims: dict[str, Any]) -> Identity:
+def _identity(claims: dict[str, Any], key: Key) -> Identity:
     """Raises `ValueError` for a claim of the wrong form."""
     user_id, name, role = claims["sub"], claims.get("name"), claims.get("role", "viewer")
     videos, following = claims.get("videos"), claims.get("following", [])
     if not isinstance(user_id, str) or not is_user_id(user_id):
         raise ValueError("sub")
+    if type(claims["exp"]) not in (int, float):
+        raise ValueError("exp")  # PyJWT takes a text of digits, which is no NumericDate (RFC 7519, section 2)
     if name is not None and (not isinstance(name, str) or not is_user_id(name)):
         raise ValueError("name")
     if role not in ("viewer", "moderator", "host"):
@@ -277,4 +295,5 @@ def _identity(claims: dict[str, Any]) -> Identity:
         member=claims.get("member", False) is True,
         token_id=token_id,
         issued_at=issued_at,
+        key=key,
     )

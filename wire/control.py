@@ -11,6 +11,11 @@ JSON object, of which every kind has `by` (who did it), `role` (as what) and, if
 | `unban` | `userId` | … and let in again |
 | `state` | `slowModeS`, `membersOnly`, `paused`, `ended`: those that change | how the video is to be used |
 | `words` | `words` | the words that are blocked from now on, in place of those before |
+| `revoke` | `what`, `of`, `untilMs` | an operator took tokens away: one (`token`), or a user's (`user`) |
+| `lift` | `what`, `of` | … and gave them back |
+
+The last two are about no video, and stand under `wire.subjects.OPERATORS`: for the log alone, for tokens are checked by
+what `runtime.revocations` keeps.
 """
 
 from __future__ import annotations
@@ -28,7 +33,9 @@ BAN: Final = "ban"
 UNBAN: Final = "unban"
 STATE: Final = "state"
 WORDS: Final = "words"
-KINDS: Final = (DELETE, BAN, UNBAN, STATE, WORDS)
+REVOKE: Final = "revoke"
+LIFT: Final = "lift"
+KINDS: Final = (DELETE, BAN, UNBAN, STATE, WORDS, REVOKE, LIFT)
 
 # What `PUT /videos/{video}` sets, and how it is as long as nobody has set it.
 STATE_DEFAULTS: Final[dict[str, bool | int]] = {
@@ -115,6 +122,8 @@ def _is_sound(kind: str, detail: dict[str, Any]) -> bool:
         case "words":
             words = detail.get("words")
             return isinstance(words, list) and all(isinstance(word, str) for word in words)
+        case "revoke" | "lift":
+            return detail.get("what") in ("token", "user") and isinstance(detail.get("of"), str)
         case _:
             return False
 

@@ -3,6 +3,7 @@
 | subject | who says it | what |
 |---|---|---|
 | `comments.S.V` | writer | a comment, stored by the stream `comments-S` |
+| `comments.S.~operators` | writer | what operators did with tokens: for the archive's log |
 | `live.S.V` | JetStream | the stored comment again, with its number |
 | `sample.S.V` | writer | of a hot video: the comments chosen to be shown, and whose were left out |
 | `stored.S` | writer | "numbers up to here are stored": wakes the archiver |
@@ -28,6 +29,7 @@ SET_ASIDE_STREAM = "setaside"
 VIDEO_STATES_STREAM = "moderation"
 REVOCATIONS_STREAM = "revocations"
 EDGES = "edges"
+OPERATORS = "~operators"  # where a video's id stands, and none is: nobody can read it, nor post to it
 
 
 def stream_name(shard: int) -> str:

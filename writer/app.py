@@ -62,7 +62,7 @@ class Writer:
         self._connection: Client | None = None
         self.batchers: list[Batcher] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._revoking = Revoking(self._credentials, self._limits)
+        self._revoking = Revoking(self._credentials, self._limits, self.batchers)
         self._states: VideoStates | None = None
         self._posting: Posting | None = None
         self._moderating: Moderating | None = None
@@ -76,7 +76,7 @@ class Writer:
         await check_shards(connection, settings)
         states = self._states = VideoStates(connection, settings.shards)
         await states.start()
-        revocations = self._revoking.revocations = Revocations(connection)
+        revocations = self._revoking.revocations = Revocations(connection, settings)
         await revocations.start()
         self._tokens.is_revoked = revocations.hold
         self._tasks.append(asyncio.create_task(revocations.run(), name="revocations"))
@@ -134,6 +134,8 @@ class Writer:
     async def _reconnected(self) -> None:
         if self._states is not None:
             self._states.reconnected()
+        if self._revoking.revocations is not None:
+            self._revoking.revocations.reconnected()
         await self._check_streams()
 
     async def _check_streams(self) -> None:

@@ -19,6 +19,7 @@ from runtime.jetstream import Reader, StoreAwayError
 from runtime.logs import get_logger
 from runtime.video_states import VideoStates
 from wire.control import DELETE
+from wire.subjects import OPERATORS
 from wire.video_state import NOTHING, VideoState, state_of
 from writer.archive import Archive
 from writer.archiver_metrics import REMOVED, UNDONE
@@ -60,7 +61,8 @@ class ControlDuties:
 
         Returns the numbers of removed comments that JetStream refuses to take off the stream, to be noted.
         """
-        controls = [(row.video, row.control) for row in rows if row.control is not None]
+        # What operators do with tokens is for the log alone.
+        controls = [(row.video, row.control) for row in rows if row.control is not None and row.video != OPERATORS]
         if not controls:
             return ()
         pieces = dict.fromkeys((video for video, _ in controls), NOTHING)

@@ -121,6 +121,14 @@ async def test_a_viewer_is_told_a_while_before_its_token_ends(edge, video, viewe
     assert not later.told("expiring")
 
 
+async def test_one_who_comes_with_a_token_that_is_about_to_end_is_told_as_well(edge, video, viewers, tokens):
+    short = await viewers.watch(edge, video, token=tokens.issue("ann", 8))
+    await short.until(lambda: short.told("expiring"), 15)
+    [told] = short.told("expiring")
+    assert 0 < told["inMs"] <= 5_000
+    assert not short.ended
+
+
 async def test_a_stream_ends_when_its_token_does(edge, video, viewers, tokens):
     # A token is good for ten seconds more than it says: clocks differ.
     stream = await viewers.watch(edge, video, token=tokens.issue("ann", -6))

@@ -97,13 +97,36 @@ async def test_a_revoked_token_is_cut_off_everywhere_and_another_one_is_not(clus
     async with asyncio.timeout(5):
         while await status(web, "GET", page, bad) != 200:
             pass
+    of = claims["jti"] if what == "token" else user
+    entries = await operators_log(web, cluster, operator, of, at_least=2)
+    assert [(one["kind"], one["by"], one["what"]["what"]) for one in entries] == [
+        ("lift", "operator", what),
+        ("revoke", "operator", what),
+    ]
+
+
+async def operators_log(
+    web: aiohttp.ClientSession, cluster: OwnCluster, operator: dict[str, str], of: str, at_least: int
+) -> list[dict[str, Any]]:
+    """What was done with somebody's tokens, the newest first, once so much of it is archived."""
+    async with asyncio.timeout(10):
+        while True:
+            async with web.get(f"{cluster.url}/revocations/audit", headers=operator) as answer:
+                entries = [one for one in (await answer.json())["entries"] if one["what"]["of"] == of]
+            if len(entries) >= at_least:
+                return entries
 
 
 async def test_only_an_operator_revokes(cluster, web, video):
     for claims in ({}, {"role": "host", "videos": [video]}, {"role": "moderator", "videos": ["*"]}):
         headers = {"Authorization": f"Bearer {cluster.token('eve', **claims)}"}
         assert await status(web, "PUT", f"{cluster.url}/revocations/users/ann", headers) == 403
+        assert await status(web, "GET", f"{cluster.url}/revocations/audit", headers) == 403
     assert await status(web, "PUT", f"{cluster.url}/revocations/users/ann", {}) == 401
+    assert await status(web, "GET", f"{cluster.url}/revocations/audit", {}) == 401
+    for unseen in ("/comments/~operators", "/videos/~operators/audit"):
+        headers = {"Authorization": f"Bearer {cluster.token('eve', role='host', videos=['*'])}"}
+        assert await status(web, "GET", cluster.url + unseen, headers) == 400
 
 
 async def test_a_comment_is_removed_live_in_history_and_in_a_replay(cluster, web, person: Person, video):
@@ -132,7 +155,7 @@ async def test_a_comment_is_removed_live_in_history_and_in_a_replay(cluster, web
     assert [(one["kind"], one["by"], one["what"]["commentId"]) for one in entries] == [("delete", "mod", number)]
 
 
-async def test_the_command_line_revokes_and_lifts(cluster, web, video):
+async def test_the_command_line_revokes_and_lifts(cluster, web, operator, video):
     headers = {"Authorization": f"Bearer {cluster.token('a b/c')}"}
     page = f"{cluster.url}/comments/{video}"
     assert await status(web, "GET", page, headers) == 200
@@ -142,4 +165,6 @@ async def test_the_command_line_revokes_and_lifts(cluster, web, video):
         async with asyncio.timeout(5):
             while await status(web, "GET", page, headers) != wanted:
                 pass
+    entries = await operators_log(web, cluster, operator, "a b/c", at_least=2)
+    assert [one["kind"] for one in entries] == ["lift", "revoke"]
     assert (await asyncio.to_thread(cluster.cli, "revoke")).returncode == 2

@@ -208,6 +208,17 @@ async def test_before_the_issuer_has_been_heard_nobody_is_told_that_his_token_is
     assert await check(tokens, pair.token()) == "ada"
 
 
+async def test_nor_while_his_keys_are_read_again_and_again(issuer, pair):
+    """A client that is told that its token is bad may stop for good, and it is as good as any."""
+    tokens = checker(issuer, token_keys_min_refresh_s=1)
+    issuer.before_answer.clear()
+    for _ in range(3):
+        with pytest.raises(Refused) as refused:
+            tokens.check(pair.token())
+        assert refused.value.code == "unavailable"
+    issuer.before_answer.set()
+
+
 async def test_a_start_while_the_issuer_is_away_goes_on_with_the_keys_that_were_kept(issuer, tmp_path, pair):
     kept = tmp_path / "kept"
     issuer.publish(pair)
@@ -216,6 +227,42 @@ async def test_a_start_while_the_issuer_is_away_goes_on_with_the_keys_that_were_
     assert checker(issuer, token_keys_kept_file=kept).check(pair.token()).user_id == "ada"
     os.utime(kept, (0, 0))
     assert await code_of(checker(issuer, token_keys_kept_file=kept), pair.token()) == "unavailable", "too old"
+
+
+async def test_kept_keys_are_good_for_as_long_as_without_a_start_in_between(issuer, later, tmp_path, pair):
+    kept = tmp_path / "kept"
+    issuer.publish(pair)
+    assert await check(checker(issuer, token_keys_kept_file=kept), pair.token()) == "ada"
+    issuer.go_away()
+    read_s = time.time() - 3_000
+    os.utime(kept, (read_s, read_s))
+    tokens = checker(issuer, token_keys_kept_file=kept, token_keys_stale_s=3_600)
+    assert tokens.check(pair.token()).user_id == "ada"
+    later(590)
+    assert tokens.check(pair.token()).user_id == "ada"
+    later(20)
+    assert await code_of(tokens, pair.token()) == "unavailable", "not for an hour more"
+
+
+async def test_who_asks_is_told_which_keys_were_withdrawn_and_an_issuer_who_is_away_withdraws_none(
+    issuer, later, pair, other
+):
+    issuer.publish(pair, other)
+    tokens = checker(issuer, token_keys_stale_s=3_600)
+    told: list[set[str | None]] = []
+    tokens.keys_changed = lambda good: told.append({key.kid for key in good})
+    assert await check(tokens, pair.token()) == "ada"
+    assert told[-1] == {"first", "second"}
+    issuer.publish(other)
+    later(301)
+    async with asyncio.timeout(SOON_S):
+        while told[-1] != {"second"}:
+            tokens.look()  # nobody brings a token
+            await asyncio.sleep(0.01)
+    issuer.go_away()
+    later(3_601)
+    assert await code_of(tokens, other.token()) == "unavailable"
+    assert told[-1] == {"second"}
 
 
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
