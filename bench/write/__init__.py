@@ -9,6 +9,7 @@
 | `wrk.py` | the load: wrk, started and read |
 | `load.lua` | what wrk sends |
 | `plain.py` | the same service in the plainest way, as an app |
+| `peer.py` | a server that is measured beside others, as a process |
 | `plain_peer.py` | that app as a process |
 | `unchecked.py` | the writer with every check taken out |
 | `second_writer.py` | a further writer as a process |

@@ -19,7 +19,7 @@ from bench.fanout.scenario import Verdict
 from bench.figure import Figure
 from bench.write import wrk
 from bench.write.line import Found, Line, Run
-from bench.write.plain_peer import PlainPeer
+from bench.write.peer import Peer
 from bench.write.second_writer import running_writer
 from bench.write.system import US, System
 
@@ -105,7 +105,7 @@ async def _moderate(system: System) -> None:
         await asyncio.gather(*bans)
 
 
-def _cost_us(system: System, peer: PlainPeer, name: str, texts: Path, seconds: float) -> float:
+def _cost_us(system: System, peer: Peer, name: str, texts: Path, seconds: float) -> float:
     before = usage.cpu_s([peer.pid])
     answers = wrk.posts(peer.url, system.authors_file, seconds, CONNECTIONS, videos=VIDEOS, name=name, texts=texts)
     used_s = usage.cpu_s([peer.pid]) - before
