@@ -34,6 +34,13 @@ class UnknownError(Exception):
     """It is not known whether a comment was stored."""
 
 
+class HeldOffError(Exception):
+    """A comment was told to wait for so long that nobody waits any more: it is not stored."""
+
+    def __init__(self) -> None:
+        super().__init__(f"told to wait for {PATIENCE_S} s: more than the cluster's rates let through")
+
+
 class TooSlowError(Exception):
     """So many posts of this process have no answer that it does not send any more."""
 
@@ -82,7 +89,7 @@ class Posting:
         except UnknownError as error:
             failure = error
             self._run.unknown += 1
-        except RefusedError as error:
+        except (RefusedError, HeldOffError) as error:
             failure = error
         finally:
             self._run.on_way -= 1
@@ -96,7 +103,7 @@ class Posting:
             "Content-Type": "application/json",
             "Idempotency-Key": secrets.token_hex(16),
         }
-        backoff = Backoff()
+        backoff, may_be_stored = Backoff(), False
         while True:
             began = time.monotonic()
             told_s = None
@@ -112,8 +119,11 @@ class Posting:
                 raise RefusedError(f"refused with {status} {_json(answer).get('code', '')}")
             # One who is told to come later, or asks again with the same key, is no failure: the comment is.
             tell(self._environment, POST, "told to wait" if status == 429 else "repeated", time.monotonic() - began)
+            may_be_stored |= status != 429
             wait_s = backoff.next_s(told_s)
             if time.monotonic() + wait_s - due.at_s > PATIENCE_S:
+                if not may_be_stored:
+                    raise HeldOffError
                 raise UnknownError(f"not known after {PATIENCE_S} s (status {status})")
             gevent.sleep(wait_s)
 

@@ -32,11 +32,15 @@ class Connection:
         address = urlsplit(host)
         kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
         self._connection = kind(address.hostname or "", address.port, timeout=SILENCE_S)
+        self._response: HTTPResponse | None = None
+        self._socket: socket.socket | None = None  # http.client forgets it when an answer says "connection: close"
 
     def get(self, path: str, headers: dict[str, str]) -> HTTPResponse:
         """Ask for something. Raises `NotNowError` unless it is given, and `OSError`, `HTTPException`."""
+        self._connection.connect()
+        self._socket = self._connection.sock
         self._connection.request("GET", path, headers=headers)
-        response = self._connection.getresponse()
+        self._response = response = self._connection.getresponse()
         if response.status != 200:
             raise NotNowError(response.status, retry_after_s(response.headers.get("Retry-After")))
         return response
@@ -49,10 +53,12 @@ class Connection:
 
     def lose(self) -> None:
         """Lose the connection, as a network would: whoever reads from it finds it ended."""
-        if self._connection.sock is not None:
+        if self._socket is not None:
             with contextlib.suppress(OSError):
-                self._connection.sock.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close it."""
+        if self._response is not None:
+            self._response.close()
         self._connection.close()

@@ -9,6 +9,7 @@
 | `model.py` | what it takes, part by part |
 | `limits.py` | what cannot be had by adding machines, and how near it is |
 | `thresholds.py` | from where on sampling, slices, direct edges and polling are necessary |
+| `scenarios.py` | the loads that docs/capacity.md tells of, as its table |
 | `tables.py` | all of that, for a person |
 | `plots.py` | all of that, drawn |
 """

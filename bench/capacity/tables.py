@@ -28,7 +28,8 @@ def print_all(
     console.print(_limits(limits))
     most = capacity.bottleneck
     first = limits[0]
-    console.print(f"most machines: {most.part} ({most.machines:,.1f} of {policy.machine_cores} cores, by {most.why})")
+    each = f"{most.machines:,.1f} of {policy.machine_cores} cores each"
+    console.print(f"most machines: {most.part}, {each}, by {most.why}")
     breaks = (
         "breaks"
         if first.share > 1

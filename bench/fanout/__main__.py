@@ -59,7 +59,7 @@ def main(
     """
     chosen = [one for one in scenarios.ALL if (one.name in only if only else long_too or not one.long)]
     console = Console(width=None if sys.stdout.isatty() else 200)
-    here = tuple(_those_here(console, servers))
+    here = tuple(peer for peer in _those_here(console, servers) if not (quick and peer in peers.QUICK_WITHOUT))
     rows, verdicts, figures = uvloop.run(_measure(console, chosen, here, quick=quick, rounds=rounds))
     print_verdicts(console, verdicts)
     _write(

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench.capacity import costs as measured
+from bench.capacity import costs as priced
 from bench.capacity.model import viewers_per_edge
 from bench.capacity.policy import Policy
-from bench.simulation.checking import RECORDED, Compared, compare, recorded
+from bench.simulation.checking import RECORDED, Compared, compare, measured, name_of, recorded
 from bench.simulation.picture import agreement_svg, storms_svg
 from bench.simulation.storm import Storm, World, simulate
 from bench.suite.result import read, together
@@ -26,7 +27,7 @@ from bench.suite.result import read, together
 @click.option("--viewers-per-video", default=50, type=click.IntRange(min=1))
 @click.option("--rate", default=2.0, type=click.FloatRange(min=0), help="Comments a second on each video.")
 @click.option("--failing", default=0.02, type=click.FloatRange(0, 0.5), help="Share of the edges that fail at once.")
-@click.option("--costs", "costs_file", type=click.Path(path_type=Path), default=measured.RECORDED, show_default=False)
+@click.option("--costs", "costs_file", type=click.Path(path_type=Path), default=priced.RECORDED, show_default=False)
 @click.option(
     "--against",
     multiple=True,
@@ -52,15 +53,17 @@ def main(
     With --against: hold the simulation against what was measured, and fail where a figure differs by more than a fifth.
     """
     console = Console(width=None if sys.stdout.isatty() else 130)
-    costs, policy = measured.read(costs_file), Policy()
+    costs, policy = priced.read(costs_file), Policy()
     if against:
         run = together([read(file) for file in against])
         found = compare(run)
         _print_compared(console, found)
+        for row, why in measured(run).left_out:
+            console.print(f"left out: {name_of(row)}: {why}", markup=False, highlight=False)
         if picture_file is not None:
             picture_file.write_text(agreement_svg(found), "utf-8")
         if record:
-            recorded(run).write(RECORDED)
+            RECORDED.write_bytes(orjson.dumps(recorded(run).document, option=orjson.OPT_APPEND_NEWLINE))
             console.print(f"recorded in {RECORDED.name}")
         sys.exit(0 if all(one.agrees for one in found) else 1)
     table = Table(title=f"{failing:.0%} of the edges fail at once, the fullest ones", title_justify="left")

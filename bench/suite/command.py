@@ -41,7 +41,12 @@ RESULTS: Final = Path("bench-results")
     help="Measure nothing: report this earlier run; parts of several make one.",
 )
 @click.option("--pictures", type=click.Path(path_type=Path), help="Write each plot into this folder, as SVG.")
-@click.option("--costs", "costs_file", type=click.Path(path_type=Path), help="Write what the capacity model needs.")
+@click.option(
+    "--costs",
+    "costs_file",
+    type=click.Path(path_type=Path),
+    help="Write what the capacity model needs: what was measured.",
+)
 def bench(
     *,
     quick: bool,
@@ -78,7 +83,7 @@ def bench(
             (pictures / f"{name}.svg").write_text(picture, "utf-8")
         console.print(f"plots:   {pictures}")
     if costs_file is not None:
-        costs.write(costs_file, costs.of(result))
+        costs.write(costs_file, result)
         console.print(f"costs:   {costs_file}")
     _print_verdicts(console, result)
     if against:

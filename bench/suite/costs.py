@@ -1,6 +1,8 @@
 """What things cost, out of a run: what the capacity model computes with.
 
-{"measured": {"began", "machine", "quick"}, "costs": {NAME: {"value", "unit", "says"}}}
+{"measured": {"began", "machine", "quick"}, "costs": {NAME: {"value", "unit", "says", "source"?}}}
+
+`source`: where a cost comes from that was not measured in that run.
 """
 
 from __future__ import annotations
@@ -22,15 +24,22 @@ TEXT: Final = "what a goal, unbelievable scenes here tonight!"  # 46 characters;
 NUMBER: Final = 1_790_000_000_000_000
 
 
-def of(result: Result) -> dict[str, Any]:
-    """Return the document. Raises `ResultError`, naming what the run did not measure."""
+def of(result: Result, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the document. What this run did not measure stays as it was `before`, with where it came from.
+
+    Raises `ResultError`, naming what neither has.
+    """
     costs: dict[str, dict[str, Any]] = {}
     missing: list[str] = []
     for name, unit, says, value in _COSTS:
         try:
             costs[name] = {"value": round(float(value(result)), 4), "unit": unit, "says": says}
         except (KeyError, IndexError, ValueError, StopIteration):
-            missing.append(name)
+            kept = before["costs"].get(name) if before is not None else None
+            if before is None or kept is None:
+                missing.append(name)
+            else:
+                costs[name] = {**kept, "source": kept.get("source", _source(before["measured"]))}
     if missing:
         raise ResultError(f"this run did not measure {', '.join(missing)}: run 'livecomments bench' without --only")
     document = result.document
@@ -40,9 +49,14 @@ def of(result: Result) -> dict[str, Any]:
     }
 
 
-def write(file: Path, costs: dict[str, Any]) -> None:
-    """Write them."""
+def write(file: Path, result: Result) -> None:
+    """Write those of a run to a file; what the run did not measure stays as it stands there. Raises `ResultError`."""
+    costs = of(result, orjson.loads(file.read_bytes()) if file.is_file() else None)
     file.write_bytes(orjson.dumps(costs, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _source(measured: dict[str, Any]) -> str:
+    return ", ".join(filter(None, ("livecomments bench", measured["began"][:10], measured.get("others"))))
 
 
 def _figure(name: str) -> Callable[[Result], float]:
@@ -71,6 +85,8 @@ def _intake_us(result: Result) -> float:
     """A comment's own price at an edge, whoever watches: what is left of a comment's cost at no viewers."""
     rows = [row for row in result.rows("flat_cost") if row["rooms"] == 1 and row["server"] == Ours.name]
     viewers = [row["viewers"] for row in rows if row["viewers"] <= FEW]
+    if len(viewers) < 2:
+        raise ValueError("too few rooms to draw a line through")
     costs = [row["us_per_delivery"] * row["viewers"] for row in rows if row["viewers"] <= FEW]
     _, intake = np.polyfit(viewers, costs, 1)
     return max(1.0, float(intake))

@@ -43,9 +43,10 @@ _FANOUT: Final = "bench.fanout"
 _WRITE: Final = "bench.write"
 
 
-def _scenario(name: str, quick_s: float, full_s: float) -> Step:
+def _scenario(name: str, quick_s: float, full_s: float, quick_rounds: int = 5) -> Step:
     """A scenario of the fan-out, in a command of its own: what one measures is kept whatever becomes of the others."""
-    return Step(_FANOUT, (*_only(name), "--rounds", "9"), (*_only(name), "--quick", "--rounds", "5"), quick_s, full_s)
+    quick = (*_only(name), "--quick", "--rounds", str(quick_rounds))
+    return Step(_FANOUT, (*_only(name), "--rounds", "9"), quick, quick_s, full_s)
 
 
 PARTS: Final = (
@@ -53,11 +54,11 @@ PARTS: Final = (
         "fanout",
         "what it costs to write comments to many viewers, beside other servers",
         (
-            _scenario("one_write", 85, 150),
-            _scenario("busy_room", 60, 120),
-            _scenario("knee", 70, 180),
-            _scenario("flat_cost", 110, 190),
-            _scenario("gateway", 20, 35),
+            _scenario("one_write", 75, 190),
+            _scenario("busy_room", 60, 290),
+            _scenario("knee", 65, 180),
+            _scenario("flat_cost", 105, 210, quick_rounds=4),
+            _scenario("gateway", 22, 40),
             Step(_FANOUT, _only("big_room"), None, 0, 40),
             Step(_FANOUT, _only("hot_intake"), None, 0, 70),
             Step(_FANOUT, (*_only("packed"), "--rounds", "9"), None, 0, 220),

@@ -1,7 +1,7 @@
 """What a run has measured, as a file.
 
 {"version", "began", "seconds", "quick", "machine": {...},
-"parts": {NAME: {"seconds", "failed": null | why, "results": [what each command wrote]}}}
+"parts": {NAME: {"seconds", "steps_s", "failed": null | why, "results": [what each command wrote]}}}
 """
 
 from __future__ import annotations

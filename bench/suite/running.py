@@ -65,18 +65,25 @@ def run_all(
 
 
 def _run_part(part: Part, folder: Path, progress: Progress, bar: TaskID, *, quick: bool) -> dict[str, Any]:
-    began, results, failed = time.monotonic(), [], None
+    began, results, failed, took_s = time.monotonic(), [], None, []
     for number, step in enumerate(_steps(part, quick=quick)):
         file = folder / f"{part.name}-{number}.json"
         done = progress.tasks[0].completed
         expected_s = _expected_s(step, quick=quick)
+        step_began = time.monotonic()
         said = _run_step(step, file, progress, bar, expected_s, quick=quick)
+        took_s.append(round(time.monotonic() - step_began, 1))
         progress.update(bar, completed=done + expected_s)
         if file.is_file():
             results.append(orjson.loads(file.read_bytes()))
         else:
             failed = f"'python -m {' '.join(step.command(quick=quick))}' measured nothing:\n{said}"
-    return {"seconds": round(time.monotonic() - began, 1), "failed": failed, "results": results}
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "steps_s": took_s,
+        "failed": failed,
+        "results": results,
+    }
 
 
 def _run_step(step: Step, file: Path, progress: Progress, bar: TaskID, expected_s: float, *, quick: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,8 +16,10 @@ from bench.capacity.demand import Demand
 from bench.capacity.limits import limits
 from bench.capacity.model import compute, viewers_per_edge
 from bench.capacity.policy import Policy
+from bench.capacity.scenarios import about, table
 from bench.capacity.thresholds import thresholds
 
+ROOT = Path(__file__).resolve().parents[2]
 COSTS = measured.read(measured.RECORDED)
 POLICY = Policy()
 
@@ -93,6 +96,25 @@ def test_the_command_gives_json_and_plots(tmp_path):
     said = json.loads(done.stdout)
     assert said["bottleneck"] in {need["part"] for need in said["capacity"]["needs"]}
     assert page.read_text().count("<svg") == 2
+
+
+def test_the_documented_scenarios_are_those_of_the_recorded_costs():
+    assert table(COSTS, POLICY) in (ROOT / "docs" / "capacity.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0547, "0.0547"),
+        (2, "2"),
+        (109, "109"),
+        (20_048, "20,000"),
+        (999_900, "1 million"),
+        (1.2345e9, "1.23 billion"),
+    ],
+)
+def test_numbers_are_told_with_three_figures(value, said):
+    assert about(value) == said
 
 
 def test_costs_that_are_missing_are_told_with_what_writes_them(tmp_path):

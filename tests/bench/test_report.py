@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from bench.capacity.costs import RECORDED
 from bench.suite import command, running
 from bench.suite.parts import PARTS, Part, Step
 from bench.suite.result import read
@@ -71,6 +73,21 @@ def test_an_earlier_run_is_held_against_without_measuring(made_up):
     done = invoke(made_up, "--from", out, "--against", out)
     assert "noise" in done.output
     assert "Held against" in (made_up / "out.html").read_text()
+
+
+def test_costs_that_a_run_did_not_measure_stay_as_they_were_with_where_they_come_from(made_up):
+    invoke(made_up, "--quick")
+    out, file = str(made_up / "out.json"), made_up / "costs.json"
+    assert "this run did not measure" in invoke(made_up, "--from", out, "--costs", str(file)).output
+    file.write_bytes(RECORDED.read_bytes())
+    before = json.loads(RECORDED.read_bytes())["costs"]
+    done = invoke(made_up, "--from", out, "--costs", str(file))
+    assert done.exit_code == 1  # for the part that failed
+    after = json.loads(file.read_bytes())["costs"]
+    assert after["edge_us_per_write"]["value"] == 7.0
+    assert "source" not in after["edge_us_per_write"]
+    assert after["writer_us_per_comment"]["value"] == before["writer_us_per_comment"]["value"]
+    assert after["writer_us_per_comment"]["source"]
 
 
 def test_what_is_no_result_is_refused(made_up):

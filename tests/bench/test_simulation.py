@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from bench.own_cluster import OwnCluster
-from bench.simulation.checking import shown_per_s
+from bench.simulation.__main__ import main
+from bench.simulation.checking import RECORDED, compare, recorded, shown_per_s
 from bench.simulation.crowd import viewers_of_videos
 from bench.simulation.pace import simulate as pace
 from bench.simulation.placement import FACTOR, Ring
 from bench.simulation.small_world import failure
 from bench.simulation.storm import World, at_once, simulate
+from bench.suite.result import Result, read
 from edge.coming_back import RETRY_MS
 from edge.pacer import MAX_REST_S
 from livecomments.backoff import JITTER
@@ -86,6 +92,28 @@ def test_a_write_that_costs_twice_as_much_makes_comments_later():
         return pace(viewers=10_000, per_s=20, seconds=5, us_per_write=us_per_write, us_per_further=0.2).p99_ms
 
     assert late(4) * 1.1 < late(16) < 400  # by little: the pacer makes rests shorter where the writing takes longer
+
+
+def test_what_was_measured_is_simulated_within_a_fifth():
+    found = compare(read(RECORDED))
+    assert len(found) >= 15
+    assert [f"{one.what}: {one.simulated:.1f}, {one.measured:.1f}" for one in found if not one.agrees] == []
+
+
+def test_a_figure_that_does_not_agree_fails_the_command_that_compares(tmp_path: Path):
+    document = json.loads(RECORDED.read_bytes())
+    world = next(one["world"] for part in document["parts"].values() for one in part["results"] if "world" in one)
+    world["half_back_s"] *= 2
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    done = CliRunner().invoke(main, ["--against", str(tmp_path / "run.json")])
+    assert done.exit_code == 1
+    assert "half back after s" in done.output
+    assert CliRunner().invoke(main, ["--against", str(RECORDED)]).exit_code == 0
+
+
+def test_what_is_recorded_of_a_run_is_compared_as_the_run_is():
+    run = read(RECORDED)
+    assert compare(recorded(Result(run.document))) == compare(run)
 
 
 def test_a_sampled_video_shows_what_can_be_read():

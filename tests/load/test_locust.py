@@ -70,6 +70,16 @@ def losing(start_cluster) -> OwnCluster:
     return start_cluster(PYTHONPATH=f"{SITE}{os.pathsep}{ROOT}")
 
 
+async def test_in_a_raid_all_lose_their_streams_and_nobody_misses_anything(cluster: OwnCluster):
+    mix = ("--watchers", "20", "--posters", "4", "--readers", "0", "--rate", "20", "--videos", "2", "-r", "100")
+    status, output = await run(locust(*mix, "--story", "raid", "-t", "8s"), cluster.env)
+    assert status == 0, output
+    assert GOOD in output
+    lost = re.search(r"stream lost +(\d+)", output)
+    assert lost, output
+    assert int(lost[1]) >= 20 + 4  # all of them, and half of those who are back by then again
+
+
 async def test_one_comment_that_is_lost_fails_the_run_however_many_processes_it_is(losing: OwnCluster):
     chat = ("--chat-log", str(chat_log(DANMAKU)), "--lines", "60")
     load = ("--speed", "600", "--watchers", "10", "--readers", "0")

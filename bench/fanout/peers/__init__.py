@@ -25,4 +25,6 @@ from bench.fanout.peers.ours import Ours
 from bench.fanout.peers.peer import Peer
 from bench.fanout.peers.usual import UsualHypercorn, UsualUvicorn
 
+QUICK_WITHOUT: Final = (UsualHypercorn,)  # --quick measures the usual edge on one server alone
+
 ALL: Final[tuple[type[Peer], ...]] = (Bare, Ours, UsualUvicorn, UsualHypercorn, Nchan, Centrifugo, Mercure)
