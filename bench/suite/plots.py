@@ -109,9 +109,9 @@ def _distributions(result: Result) -> str | None:
         for name, points in curves:
             axes.plot([ms for ms, _ in points], [share for _, share in points], label=name)
         axes.set(xscale="log", xlabel="ms", ylabel="% of comments", ylim=(0, 100))
-        axes.legend(fontsize=8, loc="upper left")
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))  # beside the curves, not over them
 
-    return svg(draw, height=4.2)
+    return svg(draw, width=10, height=4.2)
 
 
 def _shares(row: dict[str, Any]) -> list[tuple[float, float]]:
