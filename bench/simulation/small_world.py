@@ -148,7 +148,7 @@ async def failure(cluster: OwnCluster, client: Client, viewers: int, videos: int
             crowd.come(video)
             await asyncio.sleep(1 / COMING_PER_S)
         await crowd.until(lambda viewer: viewer.live)
-        loads = await _loads(cluster)
+        loads = await viewers_of_edges(cluster)
         os.kill(max(loads, key=lambda pid: loads[pid]), signal.SIGKILL)
         await asyncio.sleep(SETTLE_S)  # until all have noticed
         lost = [viewer for viewer in crowd.viewers if viewer.lost_at is not None]
@@ -192,7 +192,7 @@ async def _crowd(cluster: OwnCluster, client: Client) -> AsyncIterator[Crowd]:
         await crowd.leave()
 
 
-async def _loads(cluster: OwnCluster) -> dict[int, int]:
+async def viewers_of_edges(cluster: OwnCluster) -> dict[int, int]:
     """Return how many viewers each edge has, by its process."""
     found: dict[int, int] = {}
     async with aiohttp.ClientSession() as web:

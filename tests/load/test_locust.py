@@ -8,10 +8,10 @@ import re
 import signal
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from bench.own_cluster import OwnCluster
+from bench.simulation.small_world import viewers_of_edges
 from tests.load.running import ROOT, locust, run
 from tests.shared_data import DANMAKU, TWITCH, chat_log
 
@@ -52,16 +52,9 @@ async def test_a_real_chat_reaches_every_watcher_while_an_edge_is_killed(cluster
 
 async def until_streams(cluster: OwnCluster, count: int) -> dict[int, int]:
     """Wait until the edges have so many viewers. Return how many each has, by its process."""
-    async with aiohttp.ClientSession() as web:
-        while True:
-            found = {}
-            for edge in cluster.describe()["edges"]:
-                async with web.get(edge["url"] + "/metrics") as answer:
-                    said = re.search(r"^livecomments_viewers (\S+)", await answer.text(), re.MULTILINE)
-                    found[edge["pid"]] = int(float(said[1])) if said else 0
-            if sum(found.values()) >= count:
-                return found
-            await asyncio.sleep(0.1)
+    while sum((found := await viewers_of_edges(cluster)).values()) < count:  # noqa: ASYNC110  other processes
+        await asyncio.sleep(0.1)
+    return found
 
 
 @pytest.fixture
