@@ -70,7 +70,7 @@ async def test_in_a_raid_all_lose_their_streams_and_nobody_misses_anything(clust
     assert GOOD in output
     lost = re.search(r"stream lost +(\d+)", output)
     assert lost, output
-    assert int(lost[1]) >= 20 + 4  # all of them, and half of those who are back by then again
+    assert int(lost[1]) >= 20  # and some of those who were back by then once more
 
 
 async def test_one_comment_that_is_lost_fails_the_run_however_many_processes_it_is(losing: OwnCluster):
@@ -79,7 +79,9 @@ async def test_one_comment_that_is_lost_fails_the_run_however_many_processes_it_
     for processes in ((), ("--processes", "2")):
         status, output = await run(locust(*chat, *load, *processes), losing.env)
         assert status == 1, output
-        assert "missed 10, repeated 0, out of order 0" in output
+        # Of two processes, the watchers of one may begin when the other has said some of the log: they are owed less.
+        missed = "[1-9][0-9]?" if processes else "10"
+        assert re.search(f"missed {missed}, repeated 0, out of order 0", output), output
 
 
 async def test_a_process_of_the_load_that_dies_fails_the_run(cluster: OwnCluster):
