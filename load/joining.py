@@ -167,6 +167,7 @@ def set_up(environment: Environment) -> Leader | None:
         def test_start(environment: Environment, **_: Any) -> None:
             assert environment.parsed_options is not None
             environment.parsed_options.run_mark = secrets.token_hex(MARK_CHARACTERS // 2)
+            environment.parsed_options.story_seconds = float(environment.parsed_options.run_time or 0)
             leader.begin()
             _begin(environment)
 

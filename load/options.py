@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     group.add_argument("--charts", default="", help="write the charts here when the run ends: a page, or one .svg")
     # Given by the process that leads to all others, for each run.
     parser.add_argument("--run-mark", default="", help="for the load's own use", include_in_web_ui=False)
+    # Locust does not tell its workers how long a run is, and each of them has to know where in the story it is.
+    parser.add_argument("--story-seconds", type=float, default=0, help=argparse.SUPPRESS, include_in_web_ui=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def wanted(options: Namespace) -> Wanted:
         chat_log=log,
         speed=options.speed,
         lines=options.lines or None,
-        seconds=float(options.run_time or DEFAULT_SECONDS),
+        seconds=float(options.run_time or options.story_seconds or DEFAULT_SECONDS),
         spawn_rate=options.spawn_rate or SPAWN_RATE,
     )
 

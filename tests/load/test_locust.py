@@ -65,7 +65,7 @@ def losing(start_cluster) -> OwnCluster:
 
 async def test_in_a_raid_all_lose_their_streams_and_nobody_misses_anything(cluster: OwnCluster):
     mix = ("--watchers", "20", "--posters", "4", "--readers", "0", "--rate", "20", "--videos", "2", "-r", "100")
-    status, output = await run(locust(*mix, "--story", "raid", "-t", "8s"), cluster.env)
+    status, output = await run(locust(*mix, "--story", "raid", "-t", "8s", "--processes", "2"), cluster.env)
     assert status == 0, output
     assert GOOD in output
     lost = re.search(r"stream lost +(\d+)", output)
