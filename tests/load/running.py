@@ -7,12 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.servers import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def locust(*options: str) -> tuple[str, ...]:
     """Return how locust is run without its page."""
     return ("-m", "locust", "--headless", *options)
+
+
+def processes(count: int) -> tuple[str, ...]:
+    """Return how locust is run over several processes, at a port of their own: other runs go on beside this one."""
+    port = str(free_port())
+    return ("--processes", str(count), "--master-bind-port", port, "--master-port", port)
 
 
 async def run(arguments: tuple[str, ...], env: dict[str, str]) -> tuple[int, str]:

@@ -12,7 +12,7 @@ import pytest
 
 from bench.own_cluster import OwnCluster
 from bench.simulation.small_world import viewers_of_edges
-from tests.load.running import ROOT, locust, run
+from tests.load.running import ROOT, locust, processes, run
 from tests.shared_data import DANMAKU, TWITCH, chat_log
 
 GOOD = "missed 0, repeated 0, out of order 0"
@@ -28,7 +28,7 @@ def owed(output: str) -> int:
 
 async def test_a_real_chat_sped_up_reaches_every_watcher_over_two_processes(cluster: OwnCluster, tmp_path: Path):
     log, page = str(chat_log(DANMAKU)), tmp_path / "charts.html"
-    chat = ("--chat-log", log, "--lines", "150", "--processes", "2", "--charts", str(page))
+    chat = ("--chat-log", log, "--lines", "150", *processes(2), "--charts", str(page))
     status, output = await run(locust(*chat, *REPLAY), cluster.env)
     assert status == 0, output
     assert GOOD in output
@@ -65,7 +65,7 @@ def losing(start_cluster) -> OwnCluster:
 
 async def test_in_a_raid_all_lose_their_streams_and_nobody_misses_anything(cluster: OwnCluster):
     mix = ("--watchers", "20", "--posters", "4", "--readers", "0", "--rate", "20", "--videos", "2", "-r", "100")
-    status, output = await run(locust(*mix, "--story", "raid", "-t", "8s", "--processes", "2"), cluster.env)
+    status, output = await run(locust(*mix, "--story", "raid", "-t", "8s", *processes(2)), cluster.env)
     assert status == 0, output
     assert GOOD in output
     lost = re.search(r"stream lost +(\d+)", output)
@@ -76,17 +76,17 @@ async def test_in_a_raid_all_lose_their_streams_and_nobody_misses_anything(clust
 async def test_one_comment_that_is_lost_fails_the_run_however_many_processes_it_is(losing: OwnCluster):
     chat = ("--chat-log", str(chat_log(DANMAKU)), "--lines", "60")
     load = ("--speed", "600", "--watchers", "10", "--readers", "0")
-    for processes in ((), ("--processes", "2")):
-        status, output = await run(locust(*chat, *load, *processes), losing.env)
+    for several in ((), processes(2)):
+        status, output = await run(locust(*chat, *load, *several), losing.env)
         assert status == 1, output
         # Of two processes, the watchers of one may begin when the other has said some of the log: they are owed less.
-        missed = "[1-9][0-9]?" if processes else "10"
+        missed = "[1-9][0-9]?" if several else "10"
         assert re.search(f"missed {missed}, repeated 0, out of order 0", output), output
 
 
 async def test_a_process_of_the_load_that_dies_fails_the_run(cluster: OwnCluster):
     mix = ("--watchers", "10", "--posters", "2", "--readers", "0", "--rate", "10", "--videos", "1")
-    running = asyncio.create_task(run(locust(*mix, "-t", "4s", "--processes", "2"), cluster.env))
+    running = asyncio.create_task(run(locust(*mix, "-t", "4s", *processes(2)), cluster.env))
     await until_streams(cluster, 10)
     os.kill(children(leader())[0], signal.SIGKILL)
     status, output = await running
