@@ -25,7 +25,7 @@ ABSENT: Final = {"grafana/grafana": "Grafana is neither in a wheel nor in Debian
 # What a container of a small image finds, besides its own program.
 _BUSYBOX: Final = (
     *("sh", "cat", "wget", "grep", "cut", "df", "awk", "rm", "kill", "echo", "printf", "test", "sleep", "ls", "mkdir"),
-    *("head", "tail", "sed", "tr", "date", "env", "true", "false", "hostname", "nslookup", "id", "ps"),
+    *("head", "tail", "sed", "tr", "date", "env", "true", "false", "hostname", "nslookup", "id", "ps", "timeout", "wc"),
 )
 
 
