@@ -9,6 +9,7 @@ from edge.channel import PIECE_BYTES
 from edge.channels import OpenVideo
 from edge.joining import Joining, Position
 from edge.replays import MAX_DEPTH, Message, Replays
+from edge.shared_replays import SharedReplays
 from tests.edge.recording import RecordingViewer
 from tests.edge.shard import POSTED_MS, Shard
 from tests.edge.test_intake import Opened
@@ -18,7 +19,7 @@ from wire.comment import encode_payload
 from wire.sample import author_mark
 from wire.sampling import Sampler
 
-UNMODERATED = SimpleNamespace(hides=lambda *_: False)
+UNMODERATED = SimpleNamespace(hides_any=lambda _: False)
 BEFORE = 400  # comments, a thousand a second: nearly all of them are left out of the sample
 READS_AT_MOST = 50  # of the store, before somebody is live
 
@@ -49,7 +50,8 @@ async def test_one_who_cares_for_busy_authors_is_live_soon_however_fast_they_pos
 
     post(*range(1, BEFORE))
     replays = Replays(shard, shard, ())  # type: ignore[arg-type]
-    joining = Joining(replays, UNMODERATED, lambda: Sampler(RATE), MAX_DEPTH)  # type: ignore[arg-type]
+    shared = SharedReplays(replays, lambda: Sampler(RATE), is_shared=True)
+    joining = Joining(shared, UNMODERATED, MAX_DEPTH)  # type: ignore[arg-type]
     author = RecordingViewer("u")
     video, position = OpenVideo(channel, feed), Position(1, given=True)
     assert not joining.join_now(author, video, position), "the ring lacks what is its own"
@@ -75,7 +77,7 @@ async def test_one_who_does_not_read_is_brought_back_out_of_memory_piece_by_piec
         await opened.copies.bring(newest, newest - 1)
     await opened.settle()
     replays = Replays(shard, shard, ())  # type: ignore[arg-type]
-    joining = Joining(replays, UNMODERATED, lambda: None, MAX_DEPTH)  # type: ignore[arg-type]
+    joining = Joining(SharedReplays(replays, lambda: None, is_shared=True), UNMODERATED, MAX_DEPTH)  # type: ignore[arg-type]
     viewer = RecordingViewer("u")
     viewer.room_bytes = 10
     video, position = OpenVideo(opened.channel, opened.feed), Position(1, given=True)
