@@ -211,19 +211,6 @@ MUTANTS: Final = (
         ),
         _by(Check.REMOVED),
     ),
-    Mutant(
-        "removal-of-its-neighbour",
-        "the archive removes the comment before the one that is to be removed as well",
-        (
-            Patch(
-                "writer/archive.sql",
-                "WHERE shard = $1 AND video_id = $2 AND comment_id = $3 AND kind = 'comment' AND deleted_by IS NULL",
-                "WHERE shard = $1 AND video_id = $2 AND comment_id BETWEEN $3 - 20 AND $3 AND kind = 'comment'"
-                " AND deleted_by IS NULL",
-            ),
-        ),
-        _by(Check.ASKED),
-    ),
     # History.
     Mutant(
         "at-the-cursor",
