@@ -84,7 +84,7 @@ async def test_the_replicas_role_may_follow_and_nothing_else(fleet, statement):
 
 async def test_streams_have_three_copies_and_more_than_one_server_leads(fleet):
     leading = await leaders(fleet)
-    assert len(leading.streams) == 6  # four shards, what is set aside, and moderation
+    assert len(leading.streams) == 7  # four shards, what is set aside, moderation, and revocations
     assert set(leading.streams.values()) > {next(iter(leading.streams.values()))}
     assert leading.meta in fleet.named("nats")
 
