@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 # A base and the longest pile that a script is written with fit: Tibetan's syllable of all its signs has eight.
 MAX_STACKED_MARKS: Final = 8
+
+# Texts whose compared form is kept: blocked words, duplicates and floods each ask for that of the same comment.
+MAX_COMPARED: Final = 256
 
 # Default_Ignorable_Code_Point (DerivedCoreProperties), and two that draw nothing though they are not in it: the blank
 # braille pattern, and the interlinear annotation marks. As they stand between the brackets of a pattern.
@@ -42,6 +46,7 @@ _PERHAPS_A_MARK = re.compile(
 )
 
 
+@lru_cache(MAX_COMPARED)
 def compared(text: str) -> str:
     """Return what a text is for comparison alone: two texts that read the same give the same.
 

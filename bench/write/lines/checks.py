@@ -2,7 +2,8 @@
 
 On are: the token and revocations, the rules of texts, the rates by user, video and address, floods, duplicates, one
 text said by many, bans and blocked words. Every limit is so high that nothing is refused: refusals are cheaper than
-comments. Texts are of several scripts, for the rules of texts pass over plain ASCII quickly.
+comments. Texts are of several scripts, for the rules of texts pass over plain ASCII quickly, and each is another one:
+what was said lately is compared quickly, too.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ VIDEOS: Final = 50
 BLOCKED_WORDS: Final = 100  # on each of these videos
 BANNED: Final = 20
 MODERATED_AT_ONCE: Final = 32
+DIFFERENT_TEXTS: Final = 4_000
 
 # High enough for nobody to be refused, and counted all the same.
 ALL_ON: Final = {
@@ -59,7 +61,8 @@ def measure(run: Run) -> Found:
     system, on, off = run.system, [], []
     seconds = run.seconds(SECONDS)
     texts = system.cluster.data_dir / "texts.txt"
-    texts.write_text("\n".join(TEXTS) + "\n", "utf-8")
+    said = (f"{TEXTS[number % len(TEXTS)]} {number}" for number in range(DIFFERENT_TEXTS))
+    texts.write_text("\n".join(said) + "\n", "utf-8")
     with (
         running_writer(system, ("livecomments", "writer"), ALL_ON) as checked,
         running_writer(system, ("bench.write.unchecked",), {}) as unchecked,
