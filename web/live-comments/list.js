@@ -52,6 +52,7 @@ export class CommentList {
     const { signal } = this.#open;
     this.#rows = new Rows({ scroller, list }, words, does, signal);
     client.addEventListener("change", () => this.#soon(), { signal });
+    client.addEventListener("state", () => this.#note(performance.now(), false), { signal });
     scroller.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
     for (const begun of ["keydown", "wheel", "touchstart", "pointerdown"]) {
       const moves = () => {
@@ -164,16 +165,14 @@ export class CommentList {
     return Math.max(this.#first, comments[Math.max(end - SHOWN_AT_MOST, 0)]?.number ?? 0);
   }
 
-  /** Take note of comments that have arrived since the last drawing. */
-  #note(now) {
-    const { timeline, outbox, userId, polling, state } = this.#client;
+  /** Take note of comments that have arrived since the last time. What comes before the stream is live was said before. */
+  #note(now, live = this.#client.state === "live" && document.visibilityState !== "hidden") {
+    const { timeline, outbox, userId, polling } = this.#client;
     if (timeline.newest === this.#seen) return;
     const at = timeline.comments.findIndex(({ number }) => number > this.#seen);
     const come = at < 0 ? [] : timeline.comments.slice(at);
     this.#seen = timeline.newest;
     const own = come.some((comment) => comment.userId === userId) || outbox.entries.some(({ guess }) => guess);
-    // What comes before the stream is live is what was said meanwhile.
-    const live = state === "live" && document.visibilityState !== "hidden";
     if (live && this.#following && !own) {
       this.#pace.arrived(come.map(({ number }) => number), now, polling ? POLLED_SPREAD_MS : undefined);
     } else {
