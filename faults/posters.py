@@ -75,7 +75,7 @@ class Posters:
         at_once: int,
         videos: list[str],
         tokens: dict[str, str],
-        moderator: str,
+        moderator: str | None,
     ) -> None:
         self.newest: dict[str, int] = {}  # acknowledged, by video
         self._url = url
