@@ -199,8 +199,8 @@ export class LiveComments extends EventTarget {
   }
 
   async #begin() {
-    const [position] = await Promise.all([this.#gaps.begin(), this.#meet()]);
-    return position;
+    await this.#meet(); // first: a comment's row is drawn with what one may do with it
+    return this.#gaps.begin();
   }
 
   /** Ask who one is, where the token cannot be read. Not knowing is no reason to stop: it takes a menu or two away. */
