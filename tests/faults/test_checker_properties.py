@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from faults.checker import check
 from faults.ledger import Attempt, Ledger, Life, Reading, Said
-from tests.faults.simulated import DEFECTS, Simulation
+from tests.faults.defects import DEFECTS
+from tests.faults.simulated import Simulation
 
 CHANCE = st.integers(0, 2**64).map(Random)  # one draw, not one for each step
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from faults.__main__ import main
 from faults.ledger import Needs
-from tests.faults.simulated import Simulation, lose
+from tests.faults.defects import lose
+from tests.faults.simulated import Simulation
 from tests.faults.test_journal import write
 
 

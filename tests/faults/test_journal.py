@@ -20,7 +20,8 @@ from faults.journal import (
     write_run,
 )
 from faults.ledger import Closed, Connect, Ledger, Opened, Told
-from tests.faults.simulated import DEFECTS, Simulation, hide, lose
+from tests.faults.defects import DEFECTS, hide, lose
+from tests.faults.simulated import Simulation
 
 
 def write(folder: Path, ledger: Ledger) -> None:
