@@ -58,9 +58,10 @@ class Between:
         self._instead += [said.encode()] * times
 
     async def say(self, said: str) -> None:
-        """Slip something into every open stream."""
+        """Slip something into every open stream. One that the browser is just closing does not hear it."""
         for stream in list(self.open):
-            await stream.write(said.encode())
+            with contextlib.suppress(ConnectionError):
+                await stream.write(said.encode())
 
     async def cut(self) -> None:
         """Break off every open stream."""
