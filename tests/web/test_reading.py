@@ -6,7 +6,7 @@ import re
 
 from playwright.async_api import expect
 
-from tests.web.viewer import NEWER, WITHIN
+from tests.web.viewer import NEWER, OLDER, WITHIN
 
 ROWS_AT_MOST = 200
 
@@ -46,7 +46,10 @@ async def test_what_is_older_is_asked_for_again_while_somebody_waits_for_it(open
         await ada.page.route(older, lambda route: route.fulfill(**away), times=1)
         await ada.scroll_to(0)
     assert (await refused.value).status == 503
+    await expect(ada.page.locator(OLDER)).to_have_text("Older comments are on their way …")
+    await expect(ada.page.locator(OLDER)).to_be_visible()
     await ada.until("texts()[0] === 'comment 0'")
+    await expect(ada.page.locator(OLDER)).to_be_hidden()
 
 
 async def test_what_somebody_reads_stays_where_it_is(open_page, post):

@@ -164,3 +164,35 @@ async def test_where_too_many_are_on_their_way_it_says_so_and_keeps_the_text(ada
     await ada.page.unroute(f"**/comments/{video}")
     await ada.sees(*(f"waiting {number}" for number in range(5)))
     await expect(ada.page.locator("live-comments .hint")).to_be_hidden()
+
+
+async def test_a_page_that_is_loaded_again_still_has_what_stood_in_the_field(ada, video):
+    half = "half a thou\nand a second line"
+    await ada.page.fill(FIELD, half)
+    await ada.page.reload()
+    await expect(ada.page.locator(FIELD)).to_have_value(half)
+    await ada.is_live()
+    await ada.page.press(FIELD, "Enter")
+    await ada.sees(half)
+    await ada.page.reload()
+    await ada.sees(half)
+    await expect(ada.page.locator(FIELD)).to_have_value("")
+
+
+async def test_what_stands_in_the_field_goes_along_to_another_room_and_is_not_kept_for_the_first(ada, video):
+    await ada.page.fill(FIELD, "wherever I am")
+    await ada.run("component.video = given", f"{video}-another")
+    await ada.until("component.client?.state === 'live'")
+    await expect(ada.page.locator(FIELD)).to_have_value("wherever I am")
+    kept = await ada.page.evaluate("() => Object.entries(sessionStorage).filter(([key]) => key.includes('draft'))")
+    assert [(key.split()[-1], text) for key, text in kept] == [(f"{video}-another", "wherever I am")]
+
+
+async def test_where_the_browser_keeps_nothing_one_can_write_all_the_same(open_component, cluster):
+    viewer = await open_component(
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException('no', 'SecurityError') }});",
+        token=cluster.token("ada", name="Ada"),
+    )
+    await viewer.say("said without a draft")
+    await viewer.sees("said without a draft")
+    assert viewer.errors == []

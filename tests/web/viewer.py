@@ -17,6 +17,7 @@ LIVE = "live-comments .state.live"
 FIELD = "live-comments textarea"
 SCROLLER = "live-comments .scroller"
 NEWER = "live-comments .newer"
+OLDER = "live-comments .older"
 
 # What scripts in the page say for the elements inside the component.
 WITHIN = """

@@ -18,7 +18,7 @@ export class Composer {
   #composing = false;
   #maySend = true;
 
-  /** @param {{post: (text: string) => void, mayPost: () => boolean}} does */
+  /** @param {{post: (text: string) => void, mayPost: () => boolean, wrote: (text: string) => void}} does */
   constructor(words, does) {
     this.#does = does;
     this.#field = element("textarea", {
@@ -39,13 +39,13 @@ export class Composer {
       this.#hint,
       element("div", { class: "field" }, this.#grows, this.#left, this.#send),
     );
-    this.#field.addEventListener("input", () => this.update());
+    this.#field.addEventListener("input", () => this.#changed());
     this.#field.addEventListener("compositionstart", () => {
       this.#composing = true;
     });
     this.#field.addEventListener("compositionend", () => {
       this.#composing = false;
-      this.update();
+      this.#changed();
     });
     this.#field.addEventListener("keydown", (event) => this.#key(event));
     this.form.addEventListener("submit", (event) => {
@@ -84,19 +84,28 @@ export class Composer {
     this.#left.textContent = left < SAY_FROM ? left.toLocaleString() : "";
     this.#left.title = left < SAY_FROM ? this.#words.left(left) : "";
     this.#left.classList.toggle("over", left < 0);
-    this.#send.disabled = left < 0 || this.#text === "" || !this.#mayPost;
+    this.#send.disabled = left < 0 || this.#trimmed === "" || !this.#mayPost;
     this.#field.setAttribute("aria-invalid", String(left < 0));
-    this.#grows.dataset.text = this.#field.value; // what makes the field as high as its text
+    this.#grows.dataset.text = this.text; // what makes the field as high as its text
   }
 
   focus(options) {
     this.#field.focus(options);
   }
 
+  /** What stands in the field, as it was typed. */
+  get text() {
+    return this.#field.value;
+  }
+
+  set text(text) {
+    this.#field.value = text;
+    this.#changed();
+  }
+
   /** Put a text back, to be written anew; what is there already comes after it. */
   edit(text) {
-    this.#field.value = [text, this.#field.value].filter((part) => part !== "").join("\n");
-    this.update();
+    this.text = [text, this.text].filter((part) => part !== "").join("\n");
     this.focus();
   }
 
@@ -104,12 +113,17 @@ export class Composer {
     return this.#maySend && this.#does.mayPost();
   }
 
-  get #text() {
-    return this.#field.value.trim();
+  get #trimmed() {
+    return this.text.trim();
   }
 
   get #charactersLeft() {
-    return MAX_CHARACTERS - [...this.#text].length;
+    return MAX_CHARACTERS - [...this.#trimmed].length;
+  }
+
+  #changed() {
+    this.update();
+    this.#does.wrote(this.text);
   }
 
   #key(event) {
@@ -121,9 +135,9 @@ export class Composer {
   }
 
   #submit() {
-    if (this.#text === "" || this.#charactersLeft < 0 || !this.#mayPost) return;
-    this.#does.post(this.#text.toWellFormed?.() ?? this.#text);
-    this.#field.value = "";
-    this.update();
+    const text = this.#trimmed;
+    if (text === "" || this.#charactersLeft < 0 || !this.#mayPost) return;
+    this.#does.post(text.toWellFormed?.() ?? text);
+    this.text = "";
   }
 }

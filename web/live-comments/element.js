@@ -18,6 +18,7 @@ import { Announcer } from "./announcer.js";
 import { LiveComments } from "./client.js";
 import { Composer } from "./composer.js";
 import { element, icon } from "./dom.js";
+import { draftFor, keepDraft } from "./draft.js";
 import { Header } from "./header.js";
 import { CommentList } from "./list.js";
 import { Moderating } from "./moderating.js";
@@ -47,7 +48,8 @@ export class LiveCommentsElement extends HTMLElement {
     whenLost: () => this.#focusList(),
   });
   #list = null;
-  #unsent = new Map(); // by video and service: the outbox of the client that is, or was, at work on it
+  #place = ""; // service and video of the client
+  #unsent = new Map(); // by place: the outbox of the client that is, or was, at work on it
   #failures = new WeakSet(); // problems of entries that were told
   #starting = false;
   #standingTimer;
@@ -60,6 +62,7 @@ export class LiveCommentsElement extends HTMLElement {
     this.#composer = new Composer(this.#words, {
       post: (text) => this.#post(text),
       mayPost: () => this.client !== null && !this.client.outbox.full,
+      wrote: (text) => keepDraft(this.#place, text),
     });
     this.#header = new Header(this.#words, {
       client: () => this.client,
@@ -161,6 +164,7 @@ export class LiveCommentsElement extends HTMLElement {
     const note = element("p", { class: "note", hidden: true });
     const list = element("ol", { class: "list", part: "list" });
     const scroller = element("div", { class: "scroller", role: "log", "aria-live": "off", tabindex: 0 }, note, list);
+    const older = element("p", { class: "older", hidden: true });
     const newerText = element("span");
     const newer = element(
       "button",
@@ -169,14 +173,16 @@ export class LiveCommentsElement extends HTMLElement {
       icon(ARROW_DOWN),
     );
     const told = element("p", { class: "told", hidden: true });
+    const below = element("div", { class: "below-header" }, older);
     const above = element("div", { class: "above-composer" }, newer, told);
     const announced = element("p", { class: "only-read", "aria-live": "polite" });
     scroller.addEventListener("keydown", (event) => {
       if (event.key === "End" && !event.defaultPrevented) this.#list?.follow();
     });
     const foot = element("slot", { name: "foot" });
-    const top = [this.#header.root, scroller, above, announced, this.#composer.form, foot, this.#moderating.menu.root];
-    return { top, note, list, scroller, newer, newerText, told, announced };
+    const { menu } = this.#moderating;
+    const top = [this.#header.root, below, scroller, above, announced, this.#composer.form, foot, menu.root];
+    return { top, note, older, list, scroller, newer, newerText, told, announced };
   }
 
   /** Put the words where they belong. */
@@ -202,9 +208,12 @@ export class LiveCommentsElement extends HTMLElement {
     this.#stop();
     const { video, src, direct } = this;
     if (!video) return;
-    const client = new LiveComments({ video, src, token: this.#token, direct, outbox: this.#unsent.get(`${src} ${video}`) });
+    this.#place = `${src} ${video}`;
+    const client = new LiveComments({ video, src, token: this.#token, direct, outbox: this.#unsent.get(this.#place) });
     this.client = client;
-    this.#unsent.set(`${src} ${video}`, client.outbox);
+    this.#unsent.set(this.#place, client.outbox);
+    if (this.#composer.text) keepDraft(this.#place, this.#composer.text);
+    else this.#composer.text = draftFor(this.#place);
     for (const name of ["state", "viewers", "sampled", "rules"]) {
       client.addEventListener(name, () => this.dispatchEvent(new Event(name)));
     }
@@ -227,6 +236,7 @@ export class LiveCommentsElement extends HTMLElement {
     this.#announcer.close();
     this.#list?.close();
     this.client?.stop();
+    keepDraft(this.#place, ""); // what stands in the field goes along to the next video
     this.#list = null;
     this.client = null;
     const kept = [...this.#unsent].filter(([, { entries }]) => entries.length > 0);
@@ -267,14 +277,16 @@ export class LiveCommentsElement extends HTMLElement {
 
   /** The list has been drawn: show what goes with it. */
   #drawn() {
-    const { note, newer, newerText } = this.#parts;
-    const { isEmpty, atBeginning, following } = this.#list;
+    const { note, older, newer, newerText } = this.#parts;
+    const { isEmpty, atBeginning, following, reaching } = this.#list;
     const unread = this.client.unread;
     if (following && this.shadowRoot.activeElement === newer) this.#focusList(); // the button goes away
     newer.hidden = following;
     newerText.textContent = unread > 0 ? this.#words.newComments(unread) : this.#words.newest;
     note.hidden = this.state === "connecting" ? isEmpty || !atBeginning : !isEmpty && !atBeginning;
     note.textContent = isEmpty ? this.#words.empty : this.#words.beginning;
+    older.hidden = !reaching;
+    older.textContent = this.#words.older;
   }
 
   #stateChanged() {

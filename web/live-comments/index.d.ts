@@ -144,6 +144,7 @@ export interface Words {
   readonly viewers: (viewers: number) => string;
   readonly newComments: (comments: number) => string;
   readonly newest: string;
+  readonly older: string;
   readonly empty: string;
   readonly beginning: string;
   readonly deleted: string;

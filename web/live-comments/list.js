@@ -35,7 +35,8 @@ export class CommentList {
   #followedMs = Number.NEGATIVE_INFINITY;
   #arrivals = []; // times of comments, over the last second
   #frame = 0;
-  #reaching;
+  #reaching = false; // older comments are wanted, and not here yet
+  #reachAgain;
   #open = new AbortController();
   #resized;
 
@@ -81,12 +82,17 @@ export class CommentList {
     return this.#rows.size === 0;
   }
 
+  /** Whether somebody waits for older comments. */
+  get reaching() {
+    return this.#reaching;
+  }
+
   /** Leave the elements to another list. */
   close() {
     this.#open.abort();
     this.#resized.disconnect();
     cancelAnimationFrame(this.#frame);
-    clearTimeout(this.#reaching);
+    clearTimeout(this.#reachAgain);
     this.#rows.clear();
   }
 
@@ -141,15 +147,19 @@ export class CommentList {
 
   /** Bring in older comments when the top is near, and let go of as many at the bottom. */
   async #reachUp() {
-    clearTimeout(this.#reaching);
-    const isWanted = () => !this.#following && !this.#open.signal.aborted && this.#scroller.scrollTop < NEAR_PX;
-    if (!isWanted()) return;
+    clearTimeout(this.#reachAgain);
     const { timeline } = this.#client;
+    const isWanted = () => !this.#following && !this.#open.signal.aborted && this.#scroller.scrollTop < NEAR_PX;
+    const isMissing = () => !timeline.complete && timeline.comments[0]?.number >= this.#first;
+    this.#waitForOlder(isWanted() && isMissing());
+    if (!isWanted()) return;
     if (timeline.comments[0]?.number >= this.#first && !(await this.#client.older())) {
-      clearTimeout(this.#reaching);
-      if (!timeline.complete && isWanted()) this.#reaching = setTimeout(() => this.#reachUp(), REACH_AGAIN_MS);
+      clearTimeout(this.#reachAgain);
+      this.#waitForOlder(isWanted() && isMissing());
+      if (this.#reaching) this.#reachAgain = setTimeout(() => this.#reachUp(), REACH_AGAIN_MS);
       return;
     }
+    this.#waitForOlder(false);
     if (this.#following || this.#open.signal.aborted) return;
     const { comments } = timeline;
     const first = Math.max(comments.findIndex(({ number }) => number >= this.#first) - STEP, 0);
@@ -157,6 +167,12 @@ export class CommentList {
     this.#first = comments[first].number;
     this.#end = Math.min(this.#end, comments[end - 1].number);
     this.#draw();
+  }
+
+  #waitForOlder(reaching) {
+    if (reaching === this.#reaching || this.#open.signal.aborted) return;
+    this.#reaching = reaching;
+    this.#does.drawn();
   }
 
   /** The first number of a window that ends at `#end`. */

@@ -351,6 +351,7 @@ h2 {
   text-decoration: underline;
 }
 
+.below-header,
 .above-composer {
   position: relative;
   flex: none;
@@ -378,6 +379,29 @@ h2 {
   font-variant-numeric: tabular-nums;
   box-shadow: 0 6px 20px -4px rgb(0 0 0 / 40%);
   cursor: pointer;
+}
+
+.older {
+  position: absolute;
+  inset-block-start: 10px;
+  inset-inline: 0;
+  z-index: 1;
+  inline-size: max-content;
+  max-inline-size: calc(100% - 24px);
+  margin-inline: auto;
+  padding: 5px 13px;
+  border-radius: 999px;
+  background: var(--_ink);
+  color: var(--_ground);
+  font-size: 13px;
+  animation: late 0.4s;
+}
+
+@keyframes late {
+  from,
+  80% {
+    visibility: hidden;
+  }
 }
 
 .told {

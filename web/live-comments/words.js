@@ -21,6 +21,7 @@ export const WORDS = Object.freeze({
   viewers: (viewers) => many(viewers, "viewer"),
   newComments: (comments) => many(comments, "new comment"),
   newest: "Newest comments",
+  older: "Older comments are on their way …",
   empty: "Nobody has said anything yet.",
   beginning: "This is where it began.",
   deleted: "This comment was removed.",
