@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Final
 
 import orjson
@@ -26,10 +24,10 @@ from edge.shortage import Shortage
 from edge.snapshot import FRESH_S, Snapshots
 from edge.sweep import sweep
 from edge.turnstile import Turnstile
+from runtime.background import Background
 from runtime.browsers import BrowserRules
 from runtime.credentials import Credentials
 from runtime.jetstream import Reader, close, connect
-from runtime.logs import get_logger
 from runtime.revocations import Revocations
 from runtime.service import make_app
 from runtime.settings import Settings
@@ -39,11 +37,6 @@ from runtime.tracing import make_tracer
 from wire.video import check_video
 
 HTTP_PROTOCOL: Final = HandoverProtocol
-RESTART_S: Final = 1.0
-
-Work = Callable[[], Coroutine[None, None, None]]
-
-_log = get_logger("edge")
 
 
 def make_service(settings: Settings) -> Edge:
@@ -62,7 +55,7 @@ class Edge:
         self._tokens = Tokens(settings)
         self._credentials = Credentials(settings, self._tokens)
         self.browser_rules = BrowserRules(settings)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._connections: list[Client] = []
         self._probe: Probe | None = None
         self._revocations: Revocations | None = None
@@ -101,15 +94,13 @@ class Edge:
         self._tokens.is_revoked = self.admission.is_revoked = revocations.hold
         self._tokens.keys_changed = self.admission.keys_changed
         self._probe = probe = Probe(self.channels, reader, shortage)
-        work: tuple[Work, ...] = (
-            audience.run,
-            self.roster.run,
-            probe.run,
-            revocations.run,
-            moderation.run,
-            lambda: sweep(self.channels, self.admission.viewers, settings, self._tokens.look),
-        )
-        self._tasks = [asyncio.create_task(_for_ever(one)) for one in work]
+        background = self._background
+        background.begin("audience", audience.run)
+        background.begin("roster", self.roster.run)
+        background.begin("probe", probe.run)
+        background.begin("revocations", revocations.run)
+        background.begin("moderation", moderation.run)
+        background.begin("sweep", lambda: sweep(self.channels, self.admission.viewers, settings, self._tokens.look))
 
     async def drain(self) -> None:
         """Send the viewers away."""
@@ -118,9 +109,7 @@ class Edge:
 
     async def stop(self) -> None:
         """Close the connections."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
         if self._tracer is not None:
             self._tracer.flush()
         for connection in self._connections:
@@ -160,16 +149,6 @@ class Edge:
     async def _reconnected(self) -> None:
         if self._probe is not None:
             self._probe.wake()
-
-
-async def _for_ever(work: Work) -> None:
-    """Do what never ends. Should it fail all the same, say so and begin again: viewers wait for it."""
-    while True:
-        try:
-            await work()
-        except Exception:  # noqa: BLE001  whatever it is
-            _log.exception("work of the edge failed, and begins again")
-        await asyncio.sleep(RESTART_S)
 
 
 def _add_routes(app: Quart, edge: Edge) -> None:

@@ -20,6 +20,7 @@ from history.replica_lag import ReplicaLag
 from history.status import Status
 from history.web import Web
 from runtime import jetstream
+from runtime.background import Background
 from runtime.cancelling import end_if_cancelled
 from runtime.credentials import Credentials
 from runtime.jetstream import Reader, StoreError
@@ -57,7 +58,7 @@ class History:
         self._replays = ReplayAnswers(self._archive, settings.shards)
         self._connection: Client | None = None
         self._revocations: Revocations | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._tokens = Tokens(settings)
         credentials = Credentials(settings, self._tokens)
         self._moderation = Moderation(credentials, self._archive, settings.shards)
@@ -81,11 +82,11 @@ class History:
         try:
             await self._archive.check()
         except ArchiveAwayError:
-            self._tasks.append(asyncio.create_task(self._check_later(), name="check"))
-        self._tasks.append(asyncio.create_task(self._serve_replays(), name="replays"))
-        self._tasks.append(asyncio.create_task(self._watch_lag(), name="lag"))
+            self._background.begin("check", self._check_later)
+        self._background.begin("replays", self._serve_replays)
+        self._background.begin("lag", self._watch_lag)
         if self._status is not None:
-            self._tasks.append(asyncio.create_task(self._status.keep(), name="status"))
+            self._background.begin("status", self._status.keep)
 
     async def drain(self) -> None:
         """Stop answering edges: they ask another history."""
@@ -94,10 +95,7 @@ class History:
 
     async def stop(self) -> None:
         """Close everything."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=jetstream.CONNECT_TIMEOUT_S)
+        await self._background.stop()
         await self._replays.stop()
         if self._status is not None:
             await self._status.stop()
@@ -134,12 +132,12 @@ class History:
         revocations = self._revocations = Revocations(self._connection, self._settings)
         await revocations.start()
         self._tokens.is_revoked = revocations.hold
-        self._tasks.append(asyncio.create_task(revocations.run(), name="revocations"))
         await self._replays.start(self._connection)
         await self._connection.subscribe(subjects.archived("*"), cb=self._archived)
         reader = Reader(self._connection)
         await reader.start()
         self._pages.newest = Newest(reader)
+        self._background.begin("revocations", revocations.run)
 
     async def _reconnected(self) -> None:
         self._moderation.reconnected()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import Final, cast
 
@@ -11,6 +10,7 @@ from nats.aio.client import Client
 from quart import Quart, Response, request
 
 from runtime import jetstream
+from runtime.background import Background
 from runtime.credentials import Credentials
 from runtime.exchange import Answer, Asked, answer
 from runtime.hot_route import add_hot_route, to_response
@@ -61,7 +61,7 @@ class Writer:
         self._classifier = Classifier.of(settings)
         self._connection: Client | None = None
         self.batchers: list[Batcher] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._revoking = Revoking(self._credentials, self._limits, self.batchers)
         self._states: VideoStates | None = None
         self._posting: Posting | None = None
@@ -79,7 +79,7 @@ class Writer:
         revocations = self._revoking.revocations = Revocations(connection, settings)
         await revocations.start()
         self._tokens.is_revoked = revocations.hold
-        self._tasks.append(asyncio.create_task(revocations.run(), name="revocations"))
+        self._background.begin("revocations", revocations.run)
         rules = HouseRules(states, self._classifier, settings.hold_s)
         self._posting = Posting(self._credentials, self._limits, rules, self.batchers, self._tracer)
         self._moderating = Moderating(self._credentials, self._limits, states, connection, self.batchers)
@@ -103,10 +103,10 @@ class Writer:
             self.batchers.append(batcher)
         # Where that has no answer, the batchers look again before they send anything.
         await asyncio.gather(*(batcher.continuity.check() for batcher in self.batchers))
-        self._tasks.append(asyncio.create_task(log.run(), name="audit"))
-        self._tasks.append(asyncio.create_task(hot.run(), name="hot videos"))
+        self._background.begin("audit", log.run)
+        self._background.begin("hot videos", hot.run)
         for shard, batcher in enumerate(self.batchers):
-            self._tasks.append(asyncio.create_task(batcher.run(), name=f"batcher-{shard}"))
+            self._background.begin(f"batcher-{shard}", batcher.run)
 
     async def drain(self) -> None:
         """Take nothing any more, and give what was taken its answer."""
@@ -116,10 +116,7 @@ class Writer:
         """End the batchers and the connection."""
         for batcher in self.batchers:
             batcher.continuity.end()
-        for task in self._tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._background.stop()
         if self._classifier is not None:
             await self._classifier.close()
         if self._tracer is not None:

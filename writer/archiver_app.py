@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from runtime import jetstream, postgres
+from runtime.background import Background
 from runtime.jetstream import Reader
 from runtime.marks import Marks
 from runtime.service import Service, make_app
@@ -41,7 +41,7 @@ class ArchiverService:
         self._settings = settings
         self._connection: Client | None = None
         self._archivers: list[ShardArchiver] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
 
     async def start(self) -> None:
         """Connect to NATS and begin; Postgres may come later.
@@ -64,23 +64,19 @@ class ArchiverService:
             self._archivers.append(archiver)
             await connection.subscribe(subjects.stored(shard), cb=self._stored)
             await connection.subscribe(subjects.audit(shard), cb=self._reported)
-            self._tasks.append(asyncio.create_task(archiver.run(), name=f"archiver-{shard}"))
+            self._background.begin(f"archiver-{shard}", archiver.run)
         await marks.start()
         if self._settings.retention_s:
-            retention = Retention(self._settings, self._archivers)
-            self._tasks.append(asyncio.create_task(retention.run(), name="retention"))
-        self._tasks.append(asyncio.create_task(FillWatch(connection).run(), name="fill"))
-        self._tasks.append(asyncio.create_task(LagWatch(reader, self._archivers).run(), name="lag"))
+            self._background.begin("retention", Retention(self._settings, self._archivers).run)
+        self._background.begin("fill", FillWatch(connection).run)
+        self._background.begin("lag", LagWatch(reader, self._archivers).run)
 
     async def drain(self) -> None:
         """Nothing is open here."""
 
     async def stop(self) -> None:
         """Stop archiving: a batch under way is stored whole or not at all."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+        await self._background.stop(STOP_TIMEOUT_S)
         if self._connection is not None:
             await jetstream.close(self._connection)
 
