@@ -17,6 +17,7 @@
 | `assets.py` | where the page, the migrations and the configurations are |
 | `queries.py` | SQL in named, described blocks of `.sql` files |
 | `cancelling.py` | ending a task that lives in a loop |
+| `background.py` | work that goes on for as long as a part lives, whatever happens in it |
 | `logs.py` | structured logs without tokens or texts |
 | `audit_metrics.py` | the loss audit, as metrics |
 | `metrics.py` | a comment's milestones, counted |
