@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -174,7 +175,7 @@ class Archive:
         `unerased`: those of them that are still to be taken off the stream.
         """
         place = (self.shard, removal.video)
-        async with self._session.transaction():
+        async with self._transaction():
             await self._note_unerased(unerased)
             if numbers:
                 ends = (min(numbers), max(numbers))
@@ -202,12 +203,26 @@ class Archive:
         controls = [(row.video, row.control) for row in rows if row.control is not None]
         if not controls:
             return await self._store(rows, old, new)
-        async with self._session.transaction():
+        async with self._transaction():
             comments = await self._store(rows, old, new)
             await self._note_unerased(unerased)
             for video, control in controls:
                 await self._do(video, control)
         return comments
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """Do all of what is done within, or nothing.
+
+        Where a statement ran out of time the session ends at once: a silent Postgres would keep a rollback waiting for as
+        long again.
+        """
+        async with self._session.transaction():
+            try:
+                yield
+            except TimeoutError:
+                self._session.terminate()
+                raise
 
     async def _do(self, video: str, control: Control) -> None:
         place, detail = (self.shard, video), control.detail

@@ -13,7 +13,7 @@ from tests.archive.conftest import SHARD, SHARDS, VIDEO, WITHIN_S, World, metric
 from tests.servers import ROOT, free_port
 from wire.video import shard_of
 from writer import archive, archiver
-from writer.archive import Archive
+from writer.archive import Archive, Removal
 from writer.lifting import Lift
 
 RUN = """
@@ -274,3 +274,20 @@ async def test_an_archiver_that_hangs_gives_its_shards_to_another_one(world: Wor
     finally:
         await hangs.aclose()
         await other.aclose()
+
+
+async def test_a_statement_that_runs_out_of_time_ends_the_session_without_waiting_for_a_rollback(
+    world: World, monkeypatch
+) -> None:
+    """A silent Postgres would answer a rollback as little; both times together are more than it may take to notice."""
+    monkeypatch.setattr(archive, "STATEMENT_S", 0.5)
+    removal = Removal(VIDEO, "ada", upto=2, reached=0)
+    session = await Archive.open(world.settings, SHARD)
+    try:
+        async with world.owner.transaction():
+            await world.owner.execute("LOCK TABLE erasures IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(postgres.AWAY):
+                await session.remove(removal, [1], None, unerased=[1])
+        assert session._session.is_closed()
+    finally:
+        await session.aclose()
