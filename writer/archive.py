@@ -214,8 +214,8 @@ class Archive:
     async def _transaction(self) -> AsyncIterator[None]:
         """Do all of what is done within, or nothing.
 
-        Where a statement ran out of time the session ends at once: a silent Postgres would keep a rollback waiting for as
-        long again.
+        Where a statement ran out of time the session ends at once: a rollback would wait for a silent Postgres as long
+        again.
         """
         async with self._session.transaction():
             try:
