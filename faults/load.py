@@ -33,7 +33,6 @@ class Amount:
     at_once: int = AT_ONCE
     stay_s: float = 15.0  # on the average, before a viewer leaves as it likes
     longest_away_s: float = 30.0  # … and comes back
-    removes: bool = True  # whether comments are taken back, and users shut out
 
 
 class Load:
@@ -102,7 +101,6 @@ class Load:
         if let_in < count:
             self.trouble(f"only {let_in} of {count} viewers were let in at the beginning")
         users = [f"user-{index}" for index in range(amount.users)]
-        moderator = tokens.issue("moderator", TOKEN_TTL_S, role="moderator", videos=["*"])
         self._ledger.began_ns = time.monotonic_ns()
         await self._workers["posters"].ask(
             "start",
@@ -111,7 +109,7 @@ class Load:
             rate=amount.rate,
             at_once=amount.at_once,
             tokens={user: tokens.issue(user, TOKEN_TTL_S) for user in users},
-            moderator=moderator if amount.removes else None,
+            moderator=tokens.issue("moderator", TOKEN_TTL_S, role="moderator", videos=["*"]),
         )
 
     async def stop_posting(self) -> None:

@@ -25,9 +25,9 @@ class Moderators:
     """What is asked for besides comments, by users and by a moderator."""
 
     def __init__(
-        self, *, url: str, session: aiohttp.ClientSession, journal: Journal, chance: Random, moderator: str | None
+        self, *, url: str, session: aiohttp.ClientSession, journal: Journal, chance: Random, moderator: str
     ) -> None:
-        """`moderator` is a token. Without one nothing is removed, and nobody is shut out."""
+        """`moderator` is a token."""
         self.newest: dict[str, int] = {}  # number of what removed something, by video
         self._url = url
         self._session = session
@@ -44,13 +44,11 @@ class Moderators:
 
     async def take_back(self, video: str, user: str, token: str, comment: int) -> None:
         """A user removes a comment of its own."""
-        if self._moderator is None:
-            return
         await self._persist("DELETE", f"comments/{video}/{comment}", token, DELETE, video, user, comment)
 
     async def shut_out(self, video: str, user: str, say: Callable[[], Awaitable[Any]]) -> None:
         """A moderator shuts a user out with all that it has said, and lets it in again; it tries to `say` something."""
-        if self._moderator is None or (video, user) in self._shut_out:
+        if (video, user) in self._shut_out:
             return
         self._shut_out.add((video, user))
         where = f"videos/{video}/bans/{user}"

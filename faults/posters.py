@@ -75,7 +75,7 @@ class Posters:
         at_once: int,
         videos: list[str],
         tokens: dict[str, str],
-        moderator: str | None,
+        moderator: str,
     ) -> None:
         self.newest: dict[str, int] = {}  # acknowledged, by video
         self._url = url

@@ -16,6 +16,7 @@ from hosts.images import ROOT, Image, MissingError, image
 from hosts.network import Network
 
 UP_WITHIN_S: Final = 60.0
+SETTLED_WITHIN_S: Final = 300.0  # a replica that has to drop what it alone had written does so entry by entry
 DONE_WITHIN_S: Final = 60.0  # for what runs once
 PROGRAMS: Final = ("ip", "bridge", "nsenter", "unshare", "setpriv", "mount", "busybox", "prometheus")
 
@@ -132,6 +133,19 @@ class Fleet:
         """Wait until services, or all that are to go on running, are ready. Raises `HostError`."""
         wanted = [self.hosts[name] for name in services] if services is not None else self.lasting()
         await asyncio.gather(*(host.until(lambda one: one.ready, "ready", within_s) for host in wanted))
+
+    async def settled(self, services: Iterable[str], within_s: float = SETTLED_WITHIN_S) -> float:
+        """Wait until services are found healthy several times running. Returns how long that took, in seconds.
+
+        What was found before counts for nothing: who has just lost its network says so only when it is asked next.
+        Raises `HostError`.
+        """
+        began = asyncio.get_running_loop().time()
+        wanted = [self.hosts[name] for name in services]
+        for host in wanted:
+            host.doubt()
+        await asyncio.gather(*(host.until(lambda one: one.settled, "healthy for good", within_s) for host in wanted))
+        return asyncio.get_running_loop().time() - began
 
     def lasting(self) -> list[Host]:
         """Return those that do not run once."""

@@ -23,6 +23,7 @@ LONGEST_RESTART_S: Final = 60.0
 LIVED_WELL_S: Final = 10.0
 KILL_WAIT_S: Final = 10.0
 LAST_LINES: Final = 15
+SETTLED_LOOKS: Final = 3
 
 _NSENTER: Final = shutil.which("nsenter") or "nsenter"  # whatever PATH a container has
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
@@ -46,6 +47,7 @@ class Host:
         self.starts = 0
         self.overran = 0  # how often it had to be killed because it did not end within its grace
         self.started_at = 0.0
+        self._passed = 0  # looks in a row that found it healthy
         self._image = image
         self._network = network
         self._folder = folder
@@ -63,6 +65,15 @@ class Host:
     def ready(self) -> bool:
         """Whether it runs, and is healthy where it says what that is."""
         return self.runs and (self.service.health is None or self.health == "healthy")
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last looks at it, since `doubt`, have all found it healthy."""
+        return self.ready and (self.service.health is None or self._passed >= SETTLED_LOOKS)
+
+    def doubt(self) -> None:
+        """Forget how it was: what it says of itself is asked for again."""
+        self._passed = 0
 
     async def start(self) -> None:
         """Start it, and keep it as its restart policy says."""
@@ -284,8 +295,12 @@ class Host:
             await asyncio.sleep(how.start_interval_s if starting else how.interval_s)
             if await self._is_healthy(how):
                 failures = 0
+                self._passed += 1
                 self._set_health("healthy")
-            elif not starting:
+                self._changed.set()
+                continue
+            self._passed = 0
+            if not starting:
                 failures += 1
                 if failures >= how.retries:
                     self._set_health("unhealthy")

@@ -31,6 +31,7 @@ SETTLED_WITHIN_S: Final = 60.0
 STAY_S: Final = 60.0
 CALM_S: Final = 5.0
 BETWEEN_S: Final = 3.0
+SLOW_S: Final = 15.0
 PAUSED_S: Final = 8.0  # longer than an election takes to begin
 CUT_S: Final = 8.0
 PRIMARY_LOST_S: Final = 12.0
@@ -49,12 +50,9 @@ Step = Callable[["Rehearsal"], Awaitable[None]]
 
 
 def amount(rate: float, viewers: int) -> Amount:
-    """Return a load of so many comments a second and so many viewers.
-
-    Nothing is removed: a replica that was away while messages were deleted may never catch up again (docs/gotchas.md).
-    """
+    """Return a load of so many comments a second and so many viewers."""
     followers = viewers * 3 // 4
-    return Amount(rate, followers, viewers - followers, VIDEOS, USERS, stay_s=STAY_S, removes=False)
+    return Amount(rate, followers, viewers - followers, VIDEOS, USERS, stay_s=STAY_S)
 
 
 class Rehearsal:
@@ -68,7 +66,7 @@ class Rehearsal:
         self._amount = load
         self._say = say
         acknowledged, followed = int(10 * load.rate), load.followers // 3
-        needs = Needs(faults=1, acknowledged=acknowledged, reconnects=1, followed_to_the_end=followed, removals=0)
+        needs = Needs(faults=1, acknowledged=acknowledged, reconnects=1, followed_to_the_end=followed, removals=1)
         shards = int(fleet.hosts["writer-1"].service.environment["LIVECOMMENTS_SHARDS"])
         self._ledger = Ledger(shards=shards, seed=seed, needs=needs)
         self._journal = Journal(folder / FAULTS)
@@ -83,7 +81,7 @@ class Rehearsal:
                 for step in steps:
                     await asyncio.sleep(BETWEEN_S)
                     await step(self)
-                await self.fleet.ready()
+                await self.recovered()
                 await asyncio.sleep(CALM_S)
                 self._say("reading the whole history back")
                 await self._load.stop_posting()
@@ -99,6 +97,16 @@ class Rehearsal:
         yield
         self._journal.write({"fault": asdict(Fired(kind, target, began, time.monotonic_ns()))})
         self._journal.flush()
+
+    async def recovered(self) -> None:
+        """Wait until all is ready, and every NATS server has each stream as the others have it.
+
+        Three copies bear one fault at a time, and a server that has just lost the others does not know it yet.
+        """
+        await self.fleet.ready()
+        took_s = await self.fleet.settled(self.fleet.named("nats"))
+        if took_s > SLOW_S:
+            self._say(f"NATS had all its copies again after {took_s:.0f} s")
 
     @property
     def acknowledged(self) -> Mapping[str, int]:
@@ -155,7 +163,7 @@ async def cut_stream_leader_one_way(one: Rehearsal) -> None:
         one.fleet.network.cut_one_way(target, others)
         await asyncio.sleep(CUT_S)
         one.fleet.network.mend_one_way(target, others)
-    await one.fleet.ready()
+    await one.recovered()
 
 
 async def lose_gateway(one: Rehearsal) -> None:
@@ -178,7 +186,7 @@ async def lose_primary(one: Rehearsal) -> None:
         one.fleet.network.mend("postgres")
     if after["202"] - before["202"] < after["201"] - before["201"]:
         one.trouble(f"while the primary was lost posts were not answered with 202: {before} {after}")
-    await one.fleet.ready()
+    await one.recovered()
 
 
 async def lose_edge(one: Rehearsal) -> None:
@@ -207,6 +215,7 @@ async def _kill(one: Rehearsal, target: str) -> None:
         starts = host.starts
         host.kill()
         await host.until(lambda it: it.starts > starts and it.ready, "back", 60.0)
+    await one.recovered()
 
 
 async def _pause(one: Rehearsal, target: str) -> None:
@@ -214,7 +223,7 @@ async def _pause(one: Rehearsal, target: str) -> None:
         one.fleet[target].pause()
         await asyncio.sleep(PAUSED_S)
         one.fleet[target].resume()
-    await one.fleet.ready()
+    await one.recovered()
 
 
 async def _cut(one: Rehearsal, target: str) -> None:
@@ -222,7 +231,7 @@ async def _cut(one: Rehearsal, target: str) -> None:
         one.fleet.network.cut(target)
         await asyncio.sleep(CUT_S)
         one.fleet.network.mend(target)
-    await one.fleet.ready()
+    await one.recovered()
 
 
 async def add_nats_server(one: Rehearsal) -> None:
