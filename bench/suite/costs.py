@@ -89,7 +89,9 @@ def _intake_us(result: Result) -> float:
         raise ValueError("too few rooms to draw a line through")
     costs = [row["us_per_delivery"] * row["viewers"] for row in rows if row["viewers"] <= FEW]
     _, intake = np.polyfit(viewers, costs, 1)
-    return max(1.0, float(intake))
+    if intake <= 0:
+        raise ValueError("the measurements differ by more than what is looked for")
+    return float(intake)
 
 
 FEW: Final = 1_000  # viewers: above that a comment's own price is nothing beside its writes
