@@ -48,5 +48,6 @@ In the order of a comment's way:
 | `retention.py` | dropping what is too old, a block at a time |
 | `archive_lag.py` | how far the archive is behind |
 | `fill_watch.py` | how full the streams of moderation are |
+| `copies_watch.py` | how many whole copies each stream has |
 | `archiver_metrics.py` | what the archiver tells Prometheus |
 """

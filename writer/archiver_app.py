@@ -19,6 +19,7 @@ from wire import subjects
 from wire.mark import Claim
 from writer.archive_lag import LagWatch
 from writer.archiver import ShardArchiver
+from writer.copies_watch import CopiesWatch
 from writer.fill_watch import FillWatch
 from writer.retention import Retention
 
@@ -69,6 +70,7 @@ class ArchiverService:
         if self._settings.retention_s:
             self._background.begin("retention", Retention(self._settings, self._archivers).run)
         self._background.begin("fill", FillWatch(connection).run)
+        self._background.begin("copies", CopiesWatch(connection, self._settings.shards).run)
         self._background.begin("lag", LagWatch(reader, self._archivers).run)
 
     async def drain(self) -> None:

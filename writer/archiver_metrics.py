@@ -27,6 +27,10 @@ BLOCKS_DROPPED: Final = Counter("livecomments_archive_blocks_dropped", "Blocks d
 REMOVED: Final = Counter("livecomments_archive_removed", "Comments overwritten after their user was banned", _SHARD)
 # A state that cannot be kept, a text that cannot be taken off the stream: each try counts. The log says which.
 UNDONE: Final = Counter("livecomments_archive_undone", "Duties of control messages that JetStream refused", _SHARD)
+COPIES_WANTED: Final = Gauge("livecomments_stream_copies_wanted", "Copies that a stream is to have", ["stream"])
+COPIES_CURRENT: Final = Gauge(
+    "livecomments_stream_copies_current", "Copies of a stream that have everything, as its leader says", ["stream"]
+)
 FILLED: Final = Gauge(
     "livecomments_moderation_filled", "Share of its bytes that a stream of moderation holds", ["stream"]
 )

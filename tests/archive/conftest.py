@@ -17,7 +17,7 @@ from runtime import jetstream
 from runtime.jetstream import Outgoing, Publisher, Reader
 from runtime.settings import Settings
 from runtime.streams import provision
-from tests.servers import Database, NatsServer, PostgresServer
+from tests.servers import Database, NatsPeer, NatsServer, PostgresServer
 from wire import subjects
 from wire.comment import encode_payload
 from wire.headers import message_id
@@ -144,6 +144,53 @@ async def world(
     yield made
     await made.end()
     nats.kill()
+
+
+@pytest.fixture
+async def peers(tmp_path: Path) -> AsyncIterator[list[NatsPeer]]:
+    """Three nats-servers that keep copies of each other's streams."""
+    made: list[NatsPeer] = []
+    for number in range(3):
+        NatsPeer(tmp_path / f"nats-{number}", made)
+    await asyncio.gather(*(asyncio.to_thread(peer.start) for peer in made))
+    yield made
+    for peer in made:
+        peer.kill()
+
+
+@pytest.fixture
+async def replicated(
+    peers: list[NatsPeer], fresh_database: Callable[[], Database], token_secret_file: Path
+) -> AsyncIterator[World]:
+    """A world whose streams have three copies."""
+    urls, database = ",".join(peer.url for peer in peers), fresh_database()
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            try:
+                made = await make_world(
+                    database, peers[0], nats_url=urls, token_secret_file=token_secret_file, replicas=3
+                )
+                break
+            except jetstream.StoreError:  # they have not agreed on a leader yet
+                await asyncio.sleep(0.1)
+    yield made
+    await made.end()
+
+
+async def a_follower(world: World, peers: list[NatsPeer]) -> NatsPeer:
+    """Return a server that has a copy of the shard's stream, and neither leads it nor is the one that we speak with."""
+    leads = ""
+
+    async def known() -> bool:
+        nonlocal leads
+        answer = await jetstream.api(world.connection, f"STREAM.INFO.{subjects.stream_name(SHARD)}")
+        leads = answer.get("cluster", {}).get("leader", "")
+        return bool(leads)
+
+    await until(known)
+    at = world.connection.connected_url
+    assert at is not None
+    return next(peer for peer in peers if peer.folder.name != leads and peer.port != at.port)
 
 
 async def make_world(database: Database, nats: NatsServer, **settings: Any) -> World:
