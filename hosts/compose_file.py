@@ -21,7 +21,7 @@ DEFAULT_GRACE_S: Final = 10.0
 _SERVICE_KEYS: Final = {
     *("image", "build", "entrypoint", "command", "environment", "user", "networks", "network_mode", "volumes", "tmpfs"),
     *("read_only", "cap_drop", "cap_add", "security_opt", "restart", "stop_signal", "stop_grace_period", "depends_on"),
-    *("healthcheck", "ulimits", "deploy", "ports", "shm_size", "logging"),
+    *("healthcheck", "ulimits", "deploy", "ports", "shm_size", "logging", "pull_policy"),
 }
 _ADDED_TO: Final = {"volumes", "ports"}  # lists that a second file adds to
 _HEALTH_KEYS: Final = {"test", "interval", "timeout", "retries", "start_period", "start_interval"}
@@ -60,6 +60,8 @@ class Service:
 
     name: str
     image: str
+    builds: bool  # it is built for this service; the others of the image find it there
+    pull_policy: str
     entrypoint: tuple[str, ...] | None
     command: tuple[str, ...] | None
     environment: Mapping[str, str]
@@ -149,6 +151,8 @@ def _service(name: str, body: Mapping[str, Any], networks: Sequence[str], volume
     return Service(
         name=name,
         image=body["image"],
+        builds="build" in body,
+        pull_policy=body.get("pull_policy", "missing"),
         entrypoint=_words(body.get("entrypoint")),
         command=_words(body.get("command")),
         environment={key: _text(value) for key, value in (body.get("environment") or {}).items()},

@@ -41,6 +41,31 @@ def test_every_part_is_run_by_its_command(name):
     assert SERVICES[name].command[0] in COMMANDS
 
 
+def waits_for(name):
+    """All services that one waits for, and those that they wait for."""
+    needed = set(SERVICES[name].depends_on)
+    return needed.union(*(waits_for(other) for other in needed))
+
+
+def test_an_image_is_built_once_and_whoever_else_has_it_waits_for_that_and_asks_no_registry():
+    builders = [name for name, service in SERVICES.items() if service.builds]
+    assert builders
+    for builder in builders:
+        assert SERVICES[builder].pull_policy == "build"
+        for name, service in SERVICES.items():
+            if service.image == SERVICES[builder].image and name != builder:
+                assert not service.builds, f"{name} and {builder} would export one image at once"
+                assert service.pull_policy == "never"
+                assert builder in waits_for(name)
+
+
+def test_nothing_that_git_does_not_have_goes_into_the_image():
+    left_out = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
+    ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()}
+    assert ignored - {"__pycache__"} <= left_out
+    assert {".git", ".env", "**/__pycache__"} <= left_out  # .env holds the settings of this machine's cluster
+
+
 def test_there_is_more_than_one_of_whatever_may_fail():
     counts = {one: sum(kind(name) == one for name in SERVICES) for one in map(kind, SERVICES)}
     assert counts["nats"] == 3
