@@ -91,7 +91,7 @@ class Edge:
         )
         revocations = self._revocations = Revocations(replaying, settings, self.admission.revoked)
         await revocations.start()
-        self._tokens.is_revoked = self.admission.is_revoked = revocations.hold
+        self._credentials.is_revoked = self.admission.is_revoked = revocations.hold
         self._tokens.keys_changed = self.admission.keys_changed
         self._probe = probe = Probe(self.channels, reader, shortage)
         background = self._background

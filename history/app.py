@@ -36,6 +36,9 @@ from wire.mark import decode_number
 NAME: Final = "history"
 LAG_INTERVAL_S: Final = 2.0  # between two looks at how far what is read is behind
 RETRY_S: Final = 0.5  # until Postgres is reached for the first time
+# For revocations to be read, before the port opens: they are, within some milliseconds, unless NATS is away. Without
+# them pages are served to those alone who need no token.
+REVOCATIONS_WAIT_S: Final = 1.0
 
 _log = get_logger(NAME)
 
@@ -46,7 +49,11 @@ def make_service(settings: Settings) -> Service:
 
 
 class History:
-    """Starts whether Postgres and NATS are there or not: pages need only the one, replays the other too."""
+    """Starts whether Postgres and NATS are there or not.
+
+    Pages need only the one, replays the other too; and so do pages for which a token is brought, until it was heard
+    once which tokens were revoked.
+    """
 
     name = NAME
 
@@ -58,9 +65,9 @@ class History:
         self._replays = ReplayAnswers(self._archive, settings.shards)
         self._connection: Client | None = None
         self._revocations: Revocations | None = None
+        self._has_asked = asyncio.Event()  # for revocations, whether there was an answer or not
         self._background = Background()
-        self._tokens = Tokens(settings)
-        credentials = Credentials(settings, self._tokens)
+        credentials = self._credentials = Credentials(settings, Tokens(settings))
         self._moderation = Moderation(credentials, self._archive, settings.shards)
         self._moderation.add_routes(self.app)
         self._pages = Pages(settings, self._archive, credentials, self._moderation)
@@ -84,6 +91,9 @@ class History:
         except ArchiveAwayError:
             self._background.begin("check", self._check_later)
         self._background.begin("replays", self._serve_replays)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REVOCATIONS_WAIT_S):
+                await self._has_asked.wait()
         self._background.begin("lag", self._watch_lag)
         if self._status is not None:
             self._background.begin("status", self._status.keep)
@@ -131,7 +141,8 @@ class History:
         await self._moderation.start(self._connection)
         revocations = self._revocations = Revocations(self._connection, self._settings)
         await revocations.start()
-        self._tokens.is_revoked = revocations.hold
+        self._credentials.is_revoked = revocations.hold
+        self._has_asked.set()
         await self._replays.start(self._connection)
         await self._connection.subscribe(subjects.archived("*"), cb=self._archived)
         reader = Reader(self._connection)

@@ -36,6 +36,9 @@ KEY_READS: Final = Counter(
 KEY_READS_OK: Final = KEY_READS.labels("read")
 KEY_READS_FAILED: Final = KEY_READS.labels("failed")
 REVOCATIONS: Final = Gauge("livecomments_revocations", "Revocations that are known, those that were lifted among them")
+REVOCATIONS_UNKNOWN: Final = Gauge(
+    "livecomments_revocations_unknown", "1 until all revocations were read once; till then tokens are refused"
+)
 REVOCATIONS_UNREADABLE: Final = Counter(
     "livecomments_revocations_unreadable", "Revocations that made no sense to this part, which goes on without them"
 )

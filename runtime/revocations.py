@@ -4,6 +4,10 @@ A revocation is a message in the stream `revocations`, one under each subject, w
 it could be about is good any more. Every part holds all of them: JetStream tells each new one, and what could not be
 heard is read again every few seconds, and at once when a connection is back.
 
+**Before all of them were read once**, nobody can say of a token that it is still good: whoever brings one is asked to
+come back (`unavailable`), and only those without a token are served, where reading is public. Once they were read, they
+count whatever becomes of NATS. [Why so](../docs/decisions/0012-tokens-wait-for-revocations.md).
+
 **Which of two counts**, a revocation and the one that lifts it: the one that JetStream stored later. Clocks of writers
 say nothing about that.
 
@@ -32,14 +36,16 @@ from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import Outgoing, Publisher, Reader, StoreError
 from runtime.logs import get_logger
-from runtime.metrics import REVOCATIONS, REVOCATIONS_FORGOTTEN, REVOCATIONS_UNREADABLE
+from runtime.metrics import REVOCATIONS, REVOCATIONS_FORGOTTEN, REVOCATIONS_UNKNOWN, REVOCATIONS_UNREADABLE
 from runtime.settings import Settings
 from runtime.tokens import Identity
 from wire import headers, subjects
+from wire.problem import Refused
 
 MAX_HELD: Final = 200_000  # about 40 MB; beyond that the oldest are forgotten, which is told
 READ_AT_ONCE: Final = 1_000
 READ_EVERY_S: Final = 5.0
+FIRST_READ_EVERY_S: Final = 0.25  # until they were read once: as long nobody who brings a token is served
 DEFAULT_S: Final = 30 * 24 * 3600  # as long as a token is good, where nobody says otherwise
 MAX_S: Final = 366 * 24 * 3600
 
@@ -117,15 +123,16 @@ class Revocations:
         self._unreadable = 0  # the highest number of one that was counted as such
         self._wake = asyncio.Event()
         self._is_new_connection = False
+        self._is_known = False
 
     async def start(self) -> None:
         """Listen, and read what there is; what cannot be read now is read soon."""
         await self._reader.start()
         await self._connection.subscribe(subjects.moderated_token("*"), cb=self._told)
         try:
-            await self._read()
+            await self._read_first()
         except StoreError as error:
-            _log.error("revocations are not known yet", error=str(error))
+            _log.error("revocations are not known yet: whoever brings a token is told to come back", error=str(error))
 
     def reconnected(self) -> None:
         """Read again, at once: what was told while the connection was lost was not heard."""
@@ -137,12 +144,14 @@ class Revocations:
         while True:
             end_if_cancelled()
             try:
-                async with asyncio.timeout(READ_EVERY_S):
+                async with asyncio.timeout(READ_EVERY_S if self._is_known else FIRST_READ_EVERY_S):
                     await self._wake.wait()
             except TimeoutError:
                 pass
             self._wake.clear()
             try:
+                if not self._is_known:
+                    await self._read_first()
                 if self._is_new_connection:
                     await self._look_at_stream()
                     self._is_new_connection = False
@@ -153,12 +162,16 @@ class Revocations:
                 _log.exception("revocations could not be read")
 
     def hold(self, identity: Identity) -> bool:
-        """Return whether a token was revoked."""
+        """Return whether a token was revoked. Raises `Refused` (`unavailable`) while nobody can say."""
+        if not self._is_known:
+            raise Refused("unavailable")
         held = self._held
         if not held:
             return False
         of_user = held.get(("user", identity.user_id))
         of_token = held.get(("token", identity.token_id)) if identity.token_id is not None else None
+        if of_user is None and of_token is None:
+            return False
         now_s = time.time()
         return any(one is not None and one[0].is_about(identity, self._leeway_s, now_s) for one in (of_user, of_token))
 
@@ -182,6 +195,18 @@ class Revocations:
         _log.error("the stream of revocations was set back: those that are known stay", last=last, known=self._highest)
         self._held = {place: (revocation, 0) for place, (revocation, _) in self._held.items()}
         self._read_upto = self._highest = self._unreadable = 0
+
+    async def _read_first(self) -> None:
+        """Read all that there are. Raises `StoreError`, and is to be done again then."""
+        # A replica may answer what is read, and have less than was acknowledged: the leader says how far it goes.
+        newest = await jetstream.kept(
+            self._connection, subjects.REVOCATIONS_STREAM, {"last_by_subj": subjects.revoked("*")}
+        )
+        await self._read()
+        if newest is not None and self._read_upto < newest.number:
+            raise StoreError(f"{subjects.REVOCATIONS_STREAM}: read up to {self._read_upto} of {newest.number}")
+        self._is_known = True
+        REVOCATIONS_UNKNOWN.set(0)
 
     async def _read(self) -> None:
         while True:

@@ -101,7 +101,10 @@ class UnknownKeyError(Refused):
 
 
 class Tokens:
-    """Checks tokens, and remembers the good ones until they expire or a key goes, so that each is verified once."""
+    """Checks tokens, and remembers the good ones until they expire or a key goes, so that each is verified once.
+
+    Whether one was taken away is no matter of the token's: `runtime.credentials` asks that as well.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Read the keys. Raises `SettingsError` when they are missing or weak."""
@@ -111,7 +114,6 @@ class Tokens:
         self._issuer = settings.issuer
         self._audience = settings.audience
         self._good: OrderedDict[str, Identity] = OrderedDict()
-        self.is_revoked: Callable[[Identity], bool] = lambda _: False  # what `runtime.revocations` says
         self.keys_changed: Callable[[frozenset[Key]], None] = lambda _: None  # told which keys were not withdrawn
         self._awaited: Future[None] | None = None
         self._waiting = 0  # for that
@@ -138,8 +140,6 @@ class Tokens:
         if identity.expires_at + self._leeway_s <= time.time():
             self._good.pop(token, None)
             raise Refused("no_token")
-        if self.is_revoked(identity):
-            raise Refused("no_token")
         return identity
 
     def check_late(self, token: str, late_s: float) -> Identity:
@@ -147,10 +147,7 @@ class Tokens:
 
         Raises `Refused` as `check` does.
         """
-        identity = self._verify(token, late_s)
-        if self.is_revoked(identity):
-            raise Refused("no_token")
-        return identity
+        return self._verify(token, late_s)
 
     def issue(
         self,

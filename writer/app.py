@@ -78,7 +78,7 @@ class Writer:
         await states.start()
         revocations = self._revoking.revocations = Revocations(connection, settings)
         await revocations.start()
-        self._tokens.is_revoked = revocations.hold
+        self._credentials.is_revoked = revocations.hold
         self._background.begin("revocations", revocations.run)
         rules = HouseRules(states, self._classifier, settings.hold_s)
         self._posting = Posting(self._credentials, self._limits, rules, self.batchers, self._tracer)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from runtime import lean, service  # noqa: F401  lean: before anything that loads what a part does not need
+from runtime.revocations import Revocations
 from runtime.settings import read_settings
 from runtime.tokens import Identity, Tokens
 from writer import posting
@@ -41,6 +42,7 @@ def _nothing(*_: Any) -> None:
 
 TAKEN_OUT: Final[tuple[tuple[Any, str, object], ...]] = (
     (Tokens, "check", lambda _, token: _believed(token)),
+    (Revocations, "hold", lambda *_: False),
     (posting, "parse_body", _as_sent),
     *((Limits, name, _nothing) for name in ("take_address", "take_comment")),
     *((HouseRules, name, _nothing) for name in ("check_speaker", "check_comment", "spoke")),

@@ -11,9 +11,11 @@ import orjson
 import pytest
 from nats.aio.client import Client
 
+from runtime.revocations import Revocation, Revocations
 from runtime.tokens import Tokens
 from runtime.video_states import VideoStates
 from tests.history.conftest import BASE, SHARDS, Archived, Reader, until_ready
+from tests.proxy import NatsProxy
 from tests.servers import Part, PostgresServer
 from wire.control import Control
 from wire.video import shard_of
@@ -226,3 +228,37 @@ async def test_a_log_that_cannot_be_read_is_told_as_such(
         assert (await reader.get("/videos/any/audit", headers=headers)).code == "unavailable"
     finally:
         postgres_server.resume()
+
+
+async def test_history_that_starts_without_nats_serves_those_alone_who_need_no_token(
+    start_history, session, tokens, archived, nats_server, connection, settings
+):
+    """It cannot know which tokens were revoked; once it does, it goes by that."""
+    video = archived.new_video()
+    await archived.add(video, BASE + 1)
+    revocations = Revocations(connection, settings)
+    await revocations.start()
+    now_s = time.time()
+    await revocations.add(Revocation("user", "mallory", now_s, now_s + 600, "operator"))
+    with NatsProxy(nats_server.port) as proxy:
+        proxy.cut()
+        history = await asyncio.to_thread(start_history, nats_url=proxy.url, public_read=1)
+        nobody = Reader(session, history.url, tokens)
+        nobody.headers = {}
+        await until_ready(session, history.url)
+        assert await nobody.ids(video) == [BASE + 1]
+        for user in ("ann", "mallory"):
+            headers = {"Authorization": f"Bearer {tokens.issue(user, 600)}"}
+            refused = await nobody.get(f"/comments/{video}", headers=headers)
+            assert (refused.code, refused.headers["Retry-After"]) == ("unavailable", "2")
+        proxy.restore()
+        ann = {"Authorization": f"Bearer {tokens.issue('ann', 600)}"}
+
+        async def knows() -> bool:
+            return (await nobody.get(f"/comments/{video}", headers=ann)).status == 200
+
+        await eventually(knows)
+        headers = {"Authorization": f"Bearer {tokens.issue('mallory', 600)}"}
+        assert (await nobody.get(f"/comments/{video}", headers=headers)).code == "no_token"
+        assert await nobody.ids(video) == [BASE + 1]
+        history.stop()

@@ -13,12 +13,14 @@ import orjson
 import pytest
 
 from runtime import jetstream, revocations
+from runtime.jetstream import Reader, Stored
 from runtime.metrics import REVOCATIONS_UNREADABLE
 from runtime.revocations import Revocation, Revocations, decode_revocation
 from runtime.streams import make_moderation_streams
 from runtime.tokens import Identity
 from tests.proxy import NatsProxy
 from wire import subjects
+from wire.problem import Refused
 
 LEEWAY_S = 10.0
 NOW_S = 1_700_000_000.0
@@ -189,3 +191,40 @@ async def test_what_is_known_already_is_not_told_again(part, connection, make_se
     one._take(revocation, 5)
     one._take(revocation, 6)
     assert told == [revocation]
+
+
+async def test_until_they_were_read_once_no_token_opens_anything(part, connection, settings):
+    assert "error" not in await jetstream.api(connection, f"STREAM.DELETE.{subjects.REVOCATIONS_STREAM}")
+    one = await part()
+    with pytest.raises(Refused, match="unavailable"):
+        one.hold(given("ann", NOW_S))
+    await make_moderation_streams(connection, settings)
+    await until_known(one)
+    assert not one.hold(given("ann", NOW_S))
+
+
+async def test_what_a_replica_lacks_is_not_taken_for_all_there_is(part, monkeypatch):
+    """One that came back a moment ago may be asked, and has less than its leader."""
+    await (await part()).add(user("mallory"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Reader, "kept_after", lags)
+        one = await part()
+        with pytest.raises(Refused, match="unavailable"):
+            one.hold(given("ann", NOW_S))
+    await until_known(one)
+    assert one.hold(given("mallory", NOW_S))
+    assert not one.hold(given("ann", NOW_S))
+
+
+async def lags(*_: object) -> tuple[list[Stored], int]:
+    """What a replica answers that has nothing yet."""
+    return [], 0
+
+
+async def until_known(one: Revocations) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(Refused):
+                one.hold(given("anybody", NOW_S))
+                return
+            await asyncio.sleep(0.005)
