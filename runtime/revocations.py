@@ -161,6 +161,11 @@ class Revocations:
             except Exception:  # noqa: BLE001  whatever it is: who is revoked must go on being heard of
                 _log.exception("revocations could not be read")
 
+    @property
+    def are_current(self) -> bool:
+        """Whether all are known, as far as one can know: the connection is there, and nothing was missed on it."""
+        return self._is_known and self._connection.is_connected and not self._is_new_connection
+
     def hold(self, identity: Identity) -> bool:
         """Return whether a token was revoked. Raises `Refused` (`unavailable`) while nobody can say."""
         if not self._is_known:

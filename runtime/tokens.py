@@ -158,10 +158,15 @@ class Tokens:
         role: str | None = None,
         videos: list[str] | None = None,
         member: bool | None = None,
+        token_id: str | None = None,
     ) -> str:
-        """Return a token for a user that is good for `ttl_s` seconds. Raises `SettingsError` without a secret."""
+        """Return a token for a user that is good for `ttl_s` seconds. Raises `SettingsError` without a secret.
+
+        `token_id` is the id of the one that it renews: it is revoked with it. By default it has one of its own.
+        """
         now_s = time.time()
-        claims: dict[str, Any] = {"sub": user_id, "exp": int(now_s + ttl_s), "iat": int(now_s), "jti": token_hex(8)}
+        claims: dict[str, Any] = {"sub": user_id, "exp": int(now_s + ttl_s), "iat": int(now_s)}
+        claims["jti"] = token_hex(8) if token_id is None else token_id
         optional = {
             "name": name,
             "role": role,

@@ -29,7 +29,7 @@ from writer.archive_watch import ArchiveWatch
 from writer.audit_log import AuditLog
 from writer.batcher import Batcher
 from writer.classifier import Classifier
-from writer.guests import welcome
+from writer.guests import RENEWABLE_S, Guest, former_guest, parse_name, welcome, welcome_back
 from writer.hot_videos import HotVideos
 from writer.house_rules import HouseRules
 from writer.known_keys import KnownKeys
@@ -62,7 +62,8 @@ class Writer:
         self._connection: Client | None = None
         self.batchers: list[Batcher] = []
         self._background = Background()
-        self._revoking = Revoking(self._credentials, self._limits, self.batchers)
+        renewable_s = RENEWABLE_S if settings.guests else 0
+        self._revoking = Revoking(self._credentials, self._limits, self.batchers, renewable_s)
         self._states: VideoStates | None = None
         self._posting: Posting | None = None
         self._moderating: Moderating | None = None
@@ -162,8 +163,18 @@ class Writer:
             check_json_type(request.headers.get("Content-Type"))
             # Quart's own refusals, too large (413) and too slow (408), become problem documents in runtime.service.
             body = cast("bytes", await request.get_data(cache=False))
-            guest = welcome(self._tokens, body, request.headers.get("Authorization"))
-            return to_response(Answer(201, _FIELDS, guest.body()))
+            return to_response(Answer(201, _FIELDS, self._guest(body).body()))
+
+    def _guest(self, body: bytes) -> Guest:
+        """Return a new guest, or the one whose token is sent along. Raises `Refused`."""
+        name, authorization = parse_name(body), request.headers.get("Authorization")
+        if not authorization:
+            return welcome(self._tokens, name)
+        former = former_guest(self._credentials, authorization)
+        # While this writer may not have heard that his token was revoked, it gives him none that was given after that.
+        if self._revoking.revocations is None or not self._revoking.revocations.are_current:
+            raise Refused("unavailable")
+        return welcome_back(self._tokens, name, former)
 
 
 def make_service(settings: Settings) -> Writer:

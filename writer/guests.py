@@ -9,13 +9,18 @@ from typing import Final
 
 import orjson
 
-from runtime.tokens import Tokens
+from runtime.credentials import Credentials
+from runtime.tokens import Identity, Tokens
 from wire.problem import Refused
 from wire.text import can_be_seen, has_a_pile_of_marks, turns_what_is_outside
 from writer.metrics import GUESTS
 
 GUEST_TTL_S: Final = 12 * 3600
 LATE_S: Final = 24 * 3600  # for so long after its end a token still says who a guest is: a laptop was closed overnight
+HEARD_S: Final = 60  # by then every writer that renews tokens has heard of a revocation, or renews none
+# For so long a token that is revoked now, or one that a writer renews before it hears of that, can be renewed: a
+# revocation that ended before that would leave its user a way back.
+RENEWABLE_S: Final = GUEST_TTL_S + LATE_S + HEARD_S
 MAX_NAME_CHARACTERS: Final = 40
 USER_ID_PREFIX: Final = "guest-"
 
@@ -39,31 +44,34 @@ class Guest:
         )
 
 
-def welcome(tokens: Tokens, body: bytes, authorization: str | None = None) -> Guest:
-    """Return a guest with the name that the body `{"name": string}` asks for.
+def welcome(tokens: Tokens, name: str) -> Guest:
+    """Return a new guest.
 
-    The user id is random: a name is nobody's own, and two guests of one name are two users. Who has been a guest before
-    and sends that token along stays the same user, so a ban stays one, too.
-    Raises `Refused`: `not_json`, `bad_name`; `no_token` for a token that is no guest's.
+    The user id is random: a name is nobody's own, and two guests of one name are two users.
     """
-    name = parse_name(body)
-    user_id = _known(tokens, authorization) if authorization else None
-    if user_id is None:
-        user_id = USER_ID_PREFIX + secrets.token_urlsafe(_USER_ID_BYTES)
-        GUESTS.inc()
-    token = tokens.issue(user_id, GUEST_TTL_S, name=name)
-    return Guest(token, user_id, name, GUEST_TTL_S)
+    GUESTS.inc()
+    return _guest(tokens, USER_ID_PREFIX + secrets.token_urlsafe(_USER_ID_BYTES), name, None)
 
 
-def _known(tokens: Tokens, authorization: str) -> str:
-    """Return the user id of the guest whose token this is. Raises `Refused` (`no_token`)."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
+def welcome_back(tokens: Tokens, name: str, former: Identity) -> Guest:
+    """Return the guest that a former token names, under the name that he has now.
+
+    He stays the same user, so a ban stays one, too; and his token keeps its id, so that the revocation of one is that
+    of all that came of it.
+    """
+    return _guest(tokens, former.user_id, name, former.token_id)
+
+
+def former_guest(credentials: Credentials, authorization: str) -> Identity:
+    """Return the guest whose token this is. Raises `Refused`: `no_token` for a token that is no guest's, or revoked."""
+    former = credentials.former(authorization, LATE_S)
+    if not former.user_id.startswith(USER_ID_PREFIX):
         raise Refused("no_token")
-    user_id = tokens.check_late(token.strip(), LATE_S).user_id
-    if not user_id.startswith(USER_ID_PREFIX):
-        raise Refused("no_token")
-    return user_id
+    return former
+
+
+def _guest(tokens: Tokens, user_id: str, name: str, token_id: str | None) -> Guest:
+    return Guest(tokens.issue(user_id, GUEST_TTL_S, name=name, token_id=token_id), user_id, name, GUEST_TTL_S)
 
 
 def parse_name(body: bytes) -> str:

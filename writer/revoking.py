@@ -39,11 +39,15 @@ _log = get_logger("moderation")
 class Revoking:
     """Takes requests of operators."""
 
-    def __init__(self, credentials: Credentials, limits: Limits, batchers: Sequence[Batcher]) -> None:
+    def __init__(
+        self, credentials: Credentials, limits: Limits, batchers: Sequence[Batcher], renewable_s: float = 0
+    ) -> None:
+        """No revocation is shorter than `renewable_s`: for so long a token that it is about could be renewed here."""
         self.revocations: Revocations | None = None  # once the service has started
         self._credentials = credentials
         self._limits = limits
         self._batchers = batchers
+        self._renewable_s = renewable_s
 
     def add_routes(self, app: Quart) -> None:
         """Add the routes to an app."""
@@ -68,7 +72,7 @@ class Revoking:
             by = self._operator()
         for_s, reason = parse_revocation(body, MAX_S)
         now_s = time.time()
-        until_s = now_s + (for_s or DEFAULT_S)
+        until_s = now_s + max(for_s or DEFAULT_S, self._renewable_s)
         lifted = request.method == "DELETE"
         await self._keep(Revocation(kind, parse_user_id(of), now_s, until_s, by, reason, lifted))
         return to_response(answer(200, JSON.encode(), b"no-store", b"{}"))
