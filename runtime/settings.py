@@ -125,6 +125,7 @@ class Settings(BaseSettings):
     user_total_rate: Rate = Field(10, description="comments a second of one user on all videos")
     video_rate: Rate = Field(0, description="comments a second on one video")
     posts_per_address: Rate = Field(50, description="POSTs a second from one address")
+    guests_per_address: Rate = Field(0.5, description="new guests a second from one address, in bursts of 50")
     duplicate_window_s: Rate = Field(0, description="the same text by the same user on a video is refused this long")
     flood_refusals: Limit = Field(60, description="refusals of one user by these limits in a minute, before a pause")
     flood_pause_s: Rate = Field(60, description="how long that pause is, on all videos")

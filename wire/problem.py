@@ -54,7 +54,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "too_many_bans": (409, "So many bans are in force on this video that no more can be kept; lift some."),
     "body_too_large": (413, "The body is larger than 8 KiB."),
     "not_json_type": (415, "Content-Type must be application/json."),
-    "too_many": (429, "Too many comments; wait as long as Retry-After says."),
+    "too_many": (429, "Too many requests of this kind; wait as long as Retry-After says."),
     "too_many_requests": (429, "Too many requests from this address; wait as long as Retry-After says."),
     "slow_mode": (429, "Slow mode is on; wait as long as Retry-After says."),
     "same_message": (429, "The same message was just posted; wait as long as Retry-After says."),

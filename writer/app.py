@@ -169,6 +169,7 @@ class Writer:
         """Return a new guest, or the one whose token is sent along. Raises `Refused`."""
         name, authorization = parse_name(body), request.headers.get("Authorization")
         if not authorization:
+            self._limits.take_guest(request.remote_addr or "", time.monotonic_ns())
             return welcome(self._tokens, name)
         former = former_guest(self._credentials, authorization)
         # While this writer may not have heard that his token was revoked, it gives him none that was given after that.

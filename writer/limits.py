@@ -21,6 +21,7 @@ USER_TOTAL_BURST: Final = 50  # comments of one user on all videos
 VIDEO_BURST_S: Final = 1  # so many seconds' worth of comments at once on one video
 ADDRESS_BURST_S: Final = 2  # so many seconds' worth of POSTs at once from one address
 LEAST_BURST: Final = 10
+GUESTS_BURST: Final = 50  # new guests from one address: a school class, or the page's crowd and some windows beside it
 
 MAX_USERS: Final = 100_000  # remembered at once, for each of the two limits
 MAX_VIDEOS: Final = 20_000
@@ -37,6 +38,7 @@ class Limits:
         self._addresses = Buckets(
             settings.posts_per_address, _burst(settings.posts_per_address, ADDRESS_BURST_S), MAX_ADDRESSES
         )
+        self._guests = Buckets(settings.guests_per_address, GUESTS_BURST, MAX_ADDRESSES)
         self._said = SameMessages(settings.duplicate_window_s)
         self._floods = Floods(settings.flood_refusals, settings.flood_pause_s, settings.same_text_rate)
 
@@ -45,6 +47,12 @@ class Limits:
         network = network_of(address)
         _check("address", "too_many", self._addresses.wait_ns(network, now_ns))
         self._addresses.take(network, now_ns)
+
+    def take_guest(self, address: str, now_ns: int) -> None:
+        """Count a new guest: another user, to whom no ban and no user's rate holds. Raises `Refused` (`too_many`)."""
+        network = network_of(address)
+        _check("guests", "too_many", self._guests.wait_ns(network, now_ns))
+        self._guests.take(network, now_ns)
 
     def take_comment(self, video: str, user_id: str, text: str, message_id: str, now_ns: int) -> None:
         """Count a comment that is good otherwise; one that is refused counts only against its author's patience.

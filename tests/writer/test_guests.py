@@ -9,12 +9,14 @@ from typing import Any
 import jwt
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from runtime.revocations import Revocation
 from runtime.tokens import Identity
 from tests.proxy import NatsProxy
 from tests.writer.conftest import Answer, RunningWriter
 from writer.guests import GUEST_TTL_S, LATE_S
+from writer.limits import GUESTS_BURST
 
 LEEWAY_S = 10
 
@@ -86,3 +88,25 @@ async def test_a_writer_that_may_not_have_heard_of_a_revocation_renews_no_token(
         async with asyncio.timeout(20):
             while (await ask(writer, token=token)).status != 201:
                 pass
+
+
+async def test_an_address_gets_so_many_new_guests_and_whoever_is_one_already_is_not_counted(start_writer):
+    writer = await start_writer(guests=True, guests_per_address=0.01)
+    before = refusals()
+    answers = [await ask(writer) for _ in range(GUESTS_BURST)]
+    assert {answer.status for answer in answers} == {201}
+    refused = await ask(writer)
+    assert (refused.status, refused.body["code"], refused.headers["Retry-After"]) == (429, "too_many", "100")
+    assert refusals() == before + 1
+    assert (await ask(writer, token=answers[0].body["token"])).status == 201
+    assert (await ask(writer, name="")).status == 400, "that is told first, and counts as nobody"
+
+
+async def test_without_that_limit_an_address_gets_as_many_guests_as_it_asks_for(start_writer):
+    writer = await start_writer(guests=True, guests_per_address=0)
+    answers = await asyncio.gather(*(ask(writer) for _ in range(2 * GUESTS_BURST)))
+    assert {answer.status for answer in answers} == {201}
+
+
+def refusals() -> float:
+    return REGISTRY.get_sample_value("livecomments_rate_refusals_total", {"limit": "guests"}) or 0
