@@ -122,8 +122,8 @@ MUTANTS: Final = (
         (
             Patch(
                 "writer/house_rules.py",
-                "        if state.ban_of(speaker.user_id, role, int(time.time() * 1000)) is not None:\n",
-                '        if role == "nobody":\n',
+                "        if user_id in state.bans and state.ban_of(",
+                '        if role == "nobody" and state.ban_of(',
             ),
         ),
         _by(Check.BANNED),

@@ -43,7 +43,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "paused": (403, "Comments are paused on this video."),
     "ended": (403, "This video is over: it takes no more comments."),
     "members_only": (403, "Only members may comment on this video."),
-    "blocked_words": (403, "The message holds words that are blocked on this video."),
+    "blocked_words": (403, "The message, or its author's name, holds words that are blocked on this video."),
     "refused_content": (403, "The message was found not to be fit for this video."),
     "foreign_origin": (403, "Requests with the cookie are only accepted from this service's own pages."),
     "foreign_host": (403, "The operator's page answers to this machine's own names, and those of its origins, only."),

@@ -40,10 +40,33 @@ _MARKS: Final = frozenset(
     for character in map(chr, range(0x300, 0x20000))  # the other planes have only invisible ones
     if unicodedata.category(character) in ("Mn", "Me") and _INVISIBLE.match(character) is None
 )
-# A search for what may be a mark, twenty times as fast as one for each: `re` looks up a class below U+10000 in a table.
-_PERHAPS_A_MARK = re.compile(
-    "[" + "".join(re.escape(mark) for mark in sorted(_MARKS) if mark < "\U00010000") + "\U00010000-\U0001ffff]"
+_OF_NO_SCRIPT_OR_OPTIONAL = re.compile("COMBINING (?!KATAKANA)|ARABIC|HEBREW|SYRIAC")
+# What is drawn on or around letters of any script, or between them, and makes no other letter of one: marks that belong
+# to no script, points of vowels in scripts that are read without them, and a line that stretches a word.
+_OPTIONAL: Final = frozenset(
+    character
+    for character in map(chr, range(0x300, 0x20000))
+    if (character in _MARKS and _OF_NO_SCRIPT_OR_OPTIONAL.match(unicodedata.name(character)))
+    or (unicodedata.category(character) == "Cf" and _INVISIBLE.match(character) is None)
+    or character == "\u0640"  # tatweel
 )
+
+
+def _any_of(characters: frozenset[str]) -> str:
+    return "".join(re.escape(character) for character in sorted(characters))
+
+
+def _perhaps(characters: frozenset[str]) -> re.Pattern[str]:
+    """Return a search for what may be one of them, twenty times as fast as one for each.
+
+    `re` looks up a class below U+10000 in a table. Above that there are marks up to U+1EFFF, and no pictures yet.
+    """
+    return re.compile(f"[{_any_of(frozenset(one for one in characters if one < chr(0x10000)))}\U00010000-\U0001efff]")
+
+
+_PERHAPS_A_MARK = _perhaps(_MARKS)
+_PERHAPS_AROUND = _perhaps(_MARKS | _OPTIONAL)
+_AROUND = re.compile(f"[{_any_of(_OPTIONAL)}]+")
 
 
 @lru_cache(MAX_COMPARED)
@@ -57,10 +80,36 @@ def compared(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.lower().split())
-    # Folding can undo what normalising did, and the other way round (UAX 15, section 14; UTS 46 does it in this order).
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold())
-    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", folded).casefold())
+    seen = _INVISIBLE.sub("", text)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+    if folded != seen:
+        # Folding can undo what normalising did, and the other way round (UAX 15, section 14; UTS 46 does it like this).
+        folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", folded).casefold())
     return " ".join(folded.split())
+
+
+def bare(read: str) -> str:
+    """Return a text that was `compared` without what may be put on letters and makes no other letters of them.
+
+    A stroke through a letter of Latin is no part of it, nor is a sign of Devanagari, and a point on a letter of Arabic
+    is seldom written; but a sign of Devanagari on a letter of its own is. A letter that has a mark as a letter of its
+    own (`é`, `ñ`, `й`) keeps it: `año` is another word than `ano`.
+    """
+    if read.isascii() or _PERHAPS_AROUND.search(read) is None:
+        return read
+    text = _AROUND.sub("", read)
+    if _PERHAPS_A_MARK.search(text) is None or text.upper() == text:
+        return text
+    kept: list[str] = []
+    for character in text:
+        if character not in _MARKS or not kept or not _takes_no_marks(kept[-1]):
+            kept.append(character)
+    return "".join(kept)
+
+
+def _takes_no_marks(character: str) -> bool:
+    """Whether marks that are left on it after normalising are no part of it: on digits, and letters with capitals."""
+    return character.isdigit() or character.upper() != character
 
 
 def can_be_seen(text: str) -> bool:

@@ -84,7 +84,8 @@ class Posting:
         if state is None:
             batcher.check_open()
             state = await self._rules.state(video)
-        self._rules.check_speaker(state, video, speaker)
+        role = speaker.role_on(video)
+        self._rules.check_speaker(state, video, speaker, role)
         message_id = headers.message_id(video, speaker.user_id, key)
         if message_id in self._asked:
             refused = await unharmed(self._asked[message_id])
@@ -96,13 +97,12 @@ class Posting:
 
         batcher.check_open()
         now_ns = time.monotonic_ns()
-        self._rules.check_comment(state, video, speaker, text, now_ns)
+        self._rules.check_comment(state, video, speaker, role, text, now_ns)
         self._limits.take_comment(video, speaker.user_id, text, message_id, now_ns)
         self._rules.spoke(state, video, speaker.user_id, now_ns)
-        if self._rules.asks_outside(video, speaker):
+        if self._rules.asks_outside(role):
             await self._ask_outside(batcher, video, speaker, text, message_id)
         ACCEPTED.inc()
-        role = speaker.role_on(video)
         payload = encode_payload(speaker.user_id, text, speaker.name, role if role != "viewer" else None)
         further = () if span is None else ((TRACEPARENT, span.context.traceparent()),)
         message = Outgoing(subjects.comments(shard, video), payload, message_id, further=further)

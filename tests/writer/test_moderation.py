@@ -312,8 +312,14 @@ async def test_blocked_words_are_found_however_they_are_written_and_only_as_word
     for text in ("darned", "heck yes", "hello"):
         assert (await room.post("ann", text)).status == 202, text
     assert (await room.post("mod", "darn", role="moderator")).status == 202
+    assert said(await room.post("dan", "hello", name="Big_D\u0336arn_")) == (403, "blocked_words"), (
+        "it is shown as well"
+    )
+    assert (await room.post("dan", "hello", name="Darnell")).status == 202
+    assert (await room.post("mod", "hello", role="moderator", name="Darn")).status == 202
     await room.ask("PUT", f"/videos/{room.video}/words", {"words": []})
     assert (await room.post("ann", "darn")).status == 202
+    assert (await room.post("dan", "hello", name="Darn")).status == 202
 
 
 @pytest.mark.parametrize(
