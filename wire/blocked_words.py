@@ -35,9 +35,9 @@ class BlockedWords:
         """Return whether one of the words is in a text."""
         said = _read(text)
         # However long the list is, single words cost one look each, and the others a search in C.
-        if not self._single.isdisjoint(_WORD.findall(said)):
+        if self._single and not self._single.isdisjoint(_WORD.findall(said)):
             return True
-        return any(part in said and pattern.search(said) is not None for part, pattern in self._others)
+        return bool(self._others) and any(part in said and pattern.search(said) for part, pattern in self._others)
 
     def are_in_name(self, name: str) -> bool:
         """Return the same of a name: there are fewer of them than of texts, so it is remembered."""
@@ -56,6 +56,8 @@ def blocked_words(words: tuple[str, ...]) -> BlockedWords:
 
 
 def _read(text: str) -> str:
+    if text.isascii():
+        return compared(text)
     # The one mark that becomes a letter when capitals are folded: a Greek iota below.
     return bare(compared(text.replace("\u0345", "")))
 

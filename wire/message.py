@@ -7,7 +7,7 @@ import re
 import orjson
 
 from wire.problem import Refused
-from wire.text import can_be_seen, has_a_pile_of_marks, turns_what_is_outside
+from wire.text import can_be_seen, has_a_pile_of_marks, is_usual, turns_what_is_outside
 
 MAX_CODE_POINTS = 500
 MAX_BODY_BYTES = 8 * 1024
@@ -46,6 +46,8 @@ def check_message(message: str) -> str:
         raise Refused("message_blank")
     if len(text) > MAX_CODE_POINTS:
         raise Refused("message_too_long")
+    if is_usual(text):
+        return text
     if turns_what_is_outside(text):
         raise Refused("message_direction")
     if has_a_pile_of_marks(text):

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Final
 
 # A base and the longest pile that a script is written with fit: Tibetan's syllable of all its signs has eight.
 MAX_STACKED_MARKS: Final = 8
-
-# Texts whose compared form is kept: blocked words, duplicates and floods each ask for that of the same comment.
-MAX_COMPARED: Final = 256
 
 # Default_Ignorable_Code_Point (DerivedCoreProperties), and two that draw nothing though they are not in it: the blank
 # braille pattern, and the interlinear annotation marks. As they stand between the brackets of a pattern.
@@ -41,35 +38,37 @@ _MARKS: Final = frozenset(
     if unicodedata.category(character) in ("Mn", "Me") and _INVISIBLE.match(character) is None
 )
 _OF_NO_SCRIPT_OR_OPTIONAL = re.compile("COMBINING (?!KATAKANA)|ARABIC|HEBREW|SYRIAC")
-# What is drawn on or around letters of any script, or between them, and makes no other letter of one: marks that belong
-# to no script, points of vowels in scripts that are read without them, and a line that stretches a word.
-_OPTIONAL: Final = frozenset(
-    character
-    for character in map(chr, range(0x300, 0x20000))
-    if (character in _MARKS and _OF_NO_SCRIPT_OR_OPTIONAL.match(unicodedata.name(character)))
-    or (unicodedata.category(character) == "Cf" and _INVISIBLE.match(character) is None)
-    or character == "\u0640"  # tatweel
-)
+# What is drawn around letters, or between them, and can be seen though it is of the category Cf; and tatweel, a line
+# that stretches a word. As they stand between the brackets of a pattern.
+_AROUND_CHARACTERS: Final = "\u0600-\u0605\u0640\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\U00013430-\U0001345f"
 
 
-def _any_of(characters: frozenset[str]) -> str:
+def _any_of(characters: Iterable[str]) -> str:
     return "".join(re.escape(character) for character in sorted(characters))
 
 
-def _perhaps(characters: frozenset[str]) -> re.Pattern[str]:
-    """Return a search for what may be one of them, twenty times as fast as one for each.
+# `re` looks up a class below U+10000 in a table, so a search for what may be a mark is twenty times as fast as one for
+# each: above that it asks for all up to U+1EFFF, where the marks end and the pictures begin.
+_PERHAPS_MARKS: Final = _any_of(mark for mark in _MARKS if mark < "\U00010000") + "\U00010000-\U0001efff"
+_PERHAPS_A_MARK = re.compile(f"[{_PERHAPS_MARKS}]")
+_PERHAPS_AROUND = re.compile(f"[{_PERHAPS_MARKS}{_AROUND_CHARACTERS}]")
+_UNUSUAL = re.compile(f"[{_PERHAPS_MARKS}{_INVISIBLE_CHARACTERS}]")
+# What makes no other letter of one that it is put on: those around it, marks that belong to no script, and points of
+# vowels in scripts that are read without them.
+_AROUND = re.compile(
+    f"[{_AROUND_CHARACTERS}"
+    f"{_any_of(mark for mark in _MARKS if _OF_NO_SCRIPT_OR_OPTIONAL.match(unicodedata.name(mark)))}]+"
+)
 
-    `re` looks up a class below U+10000 in a table. Above that there are marks up to U+1EFFF, and no pictures yet.
-    """
-    return re.compile(f"[{_any_of(frozenset(one for one in characters if one < chr(0x10000)))}\U00010000-\U0001efff]")
+
+def is_usual(text: str) -> bool:
+    """Whether nothing is invisible in a text, or a mark, as in most: then it is no pile, and turns nothing."""
+    return text.isascii() or _UNUSUAL.search(text) is None
 
 
-_PERHAPS_A_MARK = _perhaps(_MARKS)
-_PERHAPS_AROUND = _perhaps(_MARKS | _OPTIONAL)
-_AROUND = re.compile(f"[{_any_of(_OPTIONAL)}]+")
+_last_compared: tuple[str, str] = ("", "")
 
 
-@lru_cache(MAX_COMPARED)
 def compared(text: str) -> str:
     """Return what a text is for comparison alone: two texts that read the same give the same.
 
@@ -78,8 +77,15 @@ def compared(text: str) -> str:
     alphabets stays different. Calling it again changes nothing. May be longer than the text: NFKC makes up to 18
     characters of one.
     """
-    if text.isascii():
-        return " ".join(text.lower().split())
+    global _last_compared  # noqa: PLW0603  blocked words, duplicates and floods ask for it of the same comment in turn
+    last, read = _last_compared
+    if text is not last:
+        read = " ".join(text.lower().split()) if text.isascii() else _folded(text)
+        _last_compared = text, read
+    return read
+
+
+def _folded(text: str) -> str:
     seen = _INVISIBLE.sub("", text)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
     if folded != seen:
@@ -122,7 +128,7 @@ def has_a_pile_of_marks(text: str) -> bool:
 
     Invisible characters between marks do not part them.
     """
-    if text.isascii() or _PERHAPS_A_MARK.search(text) is None:
+    if is_usual(text):
         return False
     pile = 0
     for character in text:
@@ -142,7 +148,7 @@ def turns_what_is_outside(text: str) -> bool:
     characters of a direction (LRM, RLM, ALM) reach nowhere.
     """
     return (
-        not text.isascii()
+        not is_usual(text)
         and _DIRECTION.search(text) is not None
         and any(not _is_balanced(line) for line in re.split(f"[{_PARAGRAPH}]", text))
     )

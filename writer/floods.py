@@ -8,7 +8,6 @@ text, not they, has a rate.
 from __future__ import annotations
 
 from collections import OrderedDict
-from hashlib import blake2b
 from typing import Final
 
 from wire.text import compared
@@ -20,8 +19,6 @@ SAME_TEXT_BURST: Final = 5
 MAX_PAUSED: Final = 100_000
 MAX_REFUSED: Final = 100_000
 MAX_TEXTS: Final = 100_000
-
-_DIGEST_BYTES: Final = 16
 
 
 class Floods:
@@ -52,21 +49,18 @@ class Floods:
         while len(self._paused) > MAX_PAUSED or self._paused[next(iter(self._paused))] <= now_ns:
             self._paused.popitem(last=False)
 
-    def text_wait_ns(self, video: str, text: str, now_ns: int) -> int:
-        """Return how long until a text may be said on a video, by whomever; 0 when it may be said now."""
-        key = self._key(video, text)
-        return self._texts.wait_ns(key, now_ns) if key is not None else 0
-
-    def said(self, video: str, text: str, now_ns: int) -> None:
-        """Count a text that was said."""
-        key = self._key(video, text)
-        if key is not None:
-            self._texts.take(key, now_ns)
-
-    def _key(self, video: str, text: str) -> bytes | None:
+    def key(self, video: str, text: str) -> int | None:
+        """Return what stands for a text on a video, as in `same_message`; None for one that has no rate."""
         if not self._limits_texts:
             return None
         read = compared(text)
-        if len(read) < MIN_SAME_CHARACTERS:
-            return None
-        return blake2b(f"{video}\n{read}".encode(), digest_size=_DIGEST_BYTES).digest()
+        return hash((video, read)) if len(read) >= MIN_SAME_CHARACTERS else None
+
+    def text_wait_ns(self, key: int | None, now_ns: int) -> int:
+        """Return how long until a text may be said on a video, by whomever; 0 when it may be said now."""
+        return self._texts.wait_ns(key, now_ns) if key is not None else 0
+
+    def said(self, key: int | None, now_ns: int) -> None:
+        """Count a text that was said."""
+        if key is not None:
+            self._texts.take(key, now_ns)

@@ -6,7 +6,7 @@ and of a video hold exactly; those of a user on all videos and of an address hol
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from runtime.addresses import network_of
 from runtime.settings import Settings
@@ -45,13 +45,15 @@ class Limits:
     def take_address(self, address: str, now_ns: int) -> None:
         """Count a POST from an address, good or bad. Raises `Refused` (`too_many`)."""
         network = network_of(address)
-        _check("address", "too_many", self._addresses.wait_ns(network, now_ns))
+        if wait_ns := self._addresses.wait_ns(network, now_ns):
+            _refuse("address", "too_many", wait_ns)
         self._addresses.take(network, now_ns)
 
     def take_guest(self, address: str, now_ns: int) -> None:
         """Count a new guest: another user, to whom no ban and no user's rate holds. Raises `Refused` (`too_many`)."""
         network = network_of(address)
-        _check("guests", "too_many", self._guests.wait_ns(network, now_ns))
+        if wait_ns := self._guests.wait_ns(network, now_ns):
+            _refuse("guests", "too_many", wait_ns)
         self._guests.take(network, now_ns)
 
     def take_comment(self, video: str, user_id: str, text: str, message_id: str, now_ns: int) -> None:
@@ -59,38 +61,45 @@ class Limits:
 
         Raises `Refused`: `same_message`, `too_many`.
         """
-        _check("flood", "too_many", self._floods.pause_ns(user_id, now_ns))
+        if wait_ns := self._floods.pause_ns(user_id, now_ns):
+            _refuse("flood", "too_many", wait_ns)
+        on_video = (video, user_id)
+        said, by_all = self._said.key(video, user_id, text), self._floods.key(video, text)
         try:
-            self._check_comment(video, user_id, text, message_id, now_ns)
+            if wait_ns := self._said.wait_ns(said, message_id, now_ns):
+                _refuse("same_message", "same_message", wait_ns)
+            self._check_user(on_video, now_ns)
+            if wait_ns := self._videos.wait_ns(video, now_ns):
+                _refuse("video", "too_many", wait_ns)
+            if wait_ns := self._floods.text_wait_ns(by_all, now_ns):
+                _refuse("same_text", "same_message", wait_ns)
         except Refused:
             self._floods.was_refused(user_id, now_ns)
             raise
-        self._said.say(video, user_id, text, message_id, now_ns)
-        self._users.take((video, user_id), now_ns)
+        self._said.say(said, message_id, now_ns)
+        self._users.take(on_video, now_ns)
         self._users_total.take(user_id, now_ns)
         self._videos.take(video, now_ns)
-        self._floods.said(video, text, now_ns)
+        self._floods.said(by_all, now_ns)
 
     def take_delete(self, video: str, user_id: str, now_ns: int) -> None:
         """Count a delete of one's own against the rates of what one says. Raises `Refused` (`too_many`)."""
         on_video = (video, user_id)
-        _check("flood", "too_many", self._floods.pause_ns(user_id, now_ns))
-        _check("user", "too_many", self._users.wait_ns(on_video, now_ns))
-        _check("user_total", "too_many", self._users_total.wait_ns(user_id, now_ns))
+        if wait_ns := self._floods.pause_ns(user_id, now_ns):
+            _refuse("flood", "too_many", wait_ns)
+        self._check_user(on_video, now_ns)
         self._users.take(on_video, now_ns)
         self._users_total.take(user_id, now_ns)
 
-    def _check_comment(self, video: str, user_id: str, text: str, message_id: str, now_ns: int) -> None:
-        on_video = (video, user_id)
-        _check("same_message", "same_message", self._said.wait_ns(video, user_id, text, message_id, now_ns))
-        _check("user", "too_many", self._users.wait_ns(on_video, now_ns))
-        _check("user_total", "too_many", self._users_total.wait_ns(user_id, now_ns))
-        _check("video", "too_many", self._videos.wait_ns(video, now_ns))
-        _check("same_text", "same_message", self._floods.text_wait_ns(video, text, now_ns))
+    def _check_user(self, on_video: tuple[str, str], now_ns: int) -> None:
+        if wait_ns := self._users.wait_ns(on_video, now_ns):
+            _refuse("user", "too_many", wait_ns)
+        if wait_ns := self._users_total.wait_ns(on_video[1], now_ns):
+            _refuse("user_total", "too_many", wait_ns)
 
     def not_stored(self, video: str, user_id: str, text: str, message_id: str) -> None:
         """Let the same text be said again at once, for its comment was not stored."""
-        self._said.unsay(video, user_id, text, message_id)
+        self._said.unsay(self._said.key(video, user_id, text), message_id)
 
     def give_back(self, video: str, user_id: str) -> None:
         """Take back that a comment was counted: its author is to send it again, through no fault of his."""
@@ -99,10 +108,9 @@ class Limits:
         self._videos.give_back(video)
 
 
-def _check(limit: str, code: str, wait_ns: int) -> None:
-    if wait_ns:
-        REFUSED_BY_RATE.labels(limit).inc()
-        raise Refused(code, retry_after_s=-(-wait_ns // S_TO_NS))
+def _refuse(limit: str, code: str, wait_ns: int) -> NoReturn:
+    REFUSED_BY_RATE.labels(limit).inc()
+    raise Refused(code, retry_after_s=-(-wait_ns // S_TO_NS))
 
 
 def _burst(per_s: float, burst_s: float) -> int:

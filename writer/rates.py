@@ -12,7 +12,9 @@ from typing import Final
 
 S_TO_NS: Final = 1_000_000_000
 
-_SWEPT_PER_TAKE: Final = 2  # buckets looked at for having run full again: more than are added, so that they all go
+# Buckets are looked at for having run full again now and then, and more of them than are added, so that they all go.
+_SWEEP_EVERY: Final = 8  # requests
+_SWEPT: Final = 16
 
 
 class Buckets:
@@ -27,6 +29,7 @@ class Buckets:
         self._tolerance_ns = self._interval_ns * (max(1, burst) - 1)
         self._max_keys = max_keys
         self._due_ns: OrderedDict[Hashable, int] = OrderedDict()  # in the order of the last request
+        self._unswept = 0  # requests since buckets were looked at
 
     def __len__(self) -> int:
         """Return how many keys are remembered."""
@@ -34,18 +37,20 @@ class Buckets:
 
     def wait_ns(self, key: Hashable, now_ns: int) -> int:
         """Return how long the key has to wait for its next request; 0 when it may have it now."""
-        due_ns = self._due_ns.get(key)
-        if due_ns is None:
-            return 0
-        return max(0, due_ns - self._tolerance_ns - now_ns)
+        wait_ns = self._due_ns.get(key, 0) - self._tolerance_ns - now_ns
+        return wait_ns if wait_ns > 0 else 0  # noqa: FURB136  a call of `max`, four times a comment
 
     def take(self, key: Hashable, now_ns: int) -> None:
         """Count a request that `wait_ns` allowed."""
         if not self._interval_ns:
             return
-        self._due_ns[key] = max(self._due_ns.get(key, 0), now_ns) + self._interval_ns
-        self._due_ns.move_to_end(key)
-        self._sweep(now_ns)
+        due = self._due_ns
+        due_ns = due.get(key, now_ns)
+        due[key] = (due_ns if due_ns > now_ns else now_ns) + self._interval_ns  # noqa: FURB136
+        due.move_to_end(key)
+        self._unswept += 1
+        if self._unswept >= _SWEEP_EVERY or len(due) > self._max_keys:
+            self._sweep(now_ns)
 
     def give_back(self, key: Hashable) -> None:
         """Let a request that was taken count as if it had not been."""
@@ -55,10 +60,10 @@ class Buckets:
 
     def _sweep(self, now_ns: int) -> None:
         """Forget keys whose bucket is full again, from the one longest without a request on."""
-        for _ in range(_SWEPT_PER_TAKE):
-            oldest = next(iter(self._due_ns))
-            if self._due_ns[oldest] > now_ns and len(self._due_ns) <= self._max_keys:
+        self._unswept = 0
+        due = self._due_ns
+        for _ in range(min(_SWEPT, len(due))):
+            oldest = next(iter(due))
+            if due[oldest] > now_ns and len(due) <= self._max_keys:
                 return
-            del self._due_ns[oldest]
-            if not self._due_ns:
-                return
+            del due[oldest]

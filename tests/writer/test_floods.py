@@ -37,14 +37,14 @@ def test_one_who_is_refused_now_and_then_is_never_paused():
 def test_a_text_has_a_rate_on_a_video_whoever_says_it_and_however_it_is_written():
     floods = Floods(0, 60, 1)
     for _ in range(5):
-        assert floods.text_wait_ns("v", LONG, NOW) == 0
-        floods.said("v", LONG, NOW)
-    assert floods.text_wait_ns("v", LONG.upper() + "\u200b", NOW) > 0
-    assert floods.text_wait_ns("another", LONG, NOW) == 0
-    assert floods.text_wait_ns("v", LONG + " now", NOW) == 0
+        assert floods.text_wait_ns(floods.key("v", LONG), NOW) == 0
+        floods.said(floods.key("v", LONG), NOW)
+    assert floods.text_wait_ns(floods.key("v", LONG.upper() + "\u200b"), NOW) > 0
+    assert floods.text_wait_ns(floods.key("another", LONG), NOW) == 0
+    assert floods.text_wait_ns(floods.key("v", LONG + " now"), NOW) == 0
     for _ in range(100):
-        assert floods.text_wait_ns("v", "GOAL!!!", NOW) == 0, "a cheer is everybody's own"
-        floods.said("v", "GOAL!!!", NOW)
+        assert floods.text_wait_ns(floods.key("v", "GOAL!!!"), NOW) == 0, "a cheer is everybody's own"
+        floods.said(floods.key("v", "GOAL!!!"), NOW)
 
 
 def test_a_program_that_posts_against_refusals_is_paused_on_all_videos_and_told_how_long():

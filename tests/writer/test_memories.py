@@ -43,45 +43,45 @@ def test_keys_whose_window_ended_are_forgotten():
 
 def test_the_same_text_by_the_same_user_on_the_same_video_has_to_wait():
     said = SameMessages(30)
-    said.say("video", "user", "hello", "id-1", NOW_NS)
+    said.say(said.key("video", "user", "hello"), "id-1", NOW_NS)
 
-    assert said.wait_ns("video", "user", "hello", "id-2", NOW_NS + S_TO_NS) == 29 * S_TO_NS
-    assert said.wait_ns("video", "user", "hello", "id-2", NOW_NS + 30 * S_TO_NS) == 0
-    assert said.wait_ns("video", "user", "hello!", "id-2", NOW_NS) == 0
-    assert said.wait_ns("video", "user", "HE\u200bLLO", "id-2", NOW_NS) > 0, "it reads the same"
-    assert said.wait_ns("video", "other", "hello", "id-2", NOW_NS) == 0
-    assert said.wait_ns("other", "user", "hello", "id-2", NOW_NS) == 0
+    assert said.wait_ns(said.key("video", "user", "hello"), "id-2", NOW_NS + S_TO_NS) == 29 * S_TO_NS
+    assert said.wait_ns(said.key("video", "user", "hello"), "id-2", NOW_NS + 30 * S_TO_NS) == 0
+    assert said.wait_ns(said.key("video", "user", "hello!"), "id-2", NOW_NS) == 0
+    assert said.wait_ns(said.key("video", "user", "HE\u200bLLO"), "id-2", NOW_NS) > 0, "it reads the same"
+    assert said.wait_ns(said.key("video", "other", "hello"), "id-2", NOW_NS) == 0
+    assert said.wait_ns(said.key("other", "user", "hello"), "id-2", NOW_NS) == 0
 
 
 def test_the_repeat_of_the_same_post_is_not_the_same_text_said_twice():
     said = SameMessages(30)
-    said.say("video", "user", "hello", "id-1", NOW_NS)
+    said.say(said.key("video", "user", "hello"), "id-1", NOW_NS)
 
-    assert said.wait_ns("video", "user", "hello", "id-1", NOW_NS) == 0
+    assert said.wait_ns(said.key("video", "user", "hello"), "id-1", NOW_NS) == 0
 
 
 def test_a_text_that_was_not_stored_may_be_said_again_at_once():
     said = SameMessages(30)
-    said.say("video", "user", "hello", "id-1", NOW_NS)
+    said.say(said.key("video", "user", "hello"), "id-1", NOW_NS)
 
-    said.unsay("video", "user", "hello", "another id")
-    assert said.wait_ns("video", "user", "hello", "id-2", NOW_NS) > 0
-    said.unsay("video", "user", "hello", "id-1")
-    assert said.wait_ns("video", "user", "hello", "id-2", NOW_NS) == 0
+    said.unsay(said.key("video", "user", "hello"), "another id")
+    assert said.wait_ns(said.key("video", "user", "hello"), "id-2", NOW_NS) > 0
+    said.unsay(said.key("video", "user", "hello"), "id-1")
+    assert said.wait_ns(said.key("video", "user", "hello"), "id-2", NOW_NS) == 0
 
 
 @given(texts=st.lists(st.text(max_size=3), max_size=200))
 def test_no_more_texts_are_remembered_than_allowed(texts):
     said = SameMessages(30, max_texts=5)
     for text in texts:
-        said.say("video", "user", text, "id", NOW_NS)
+        said.say(said.key("video", "user", text), "id", NOW_NS)
         assert len(said) <= 5
-        assert said.wait_ns("video", "user", text, "other", NOW_NS) > 0
+        assert said.wait_ns(said.key("video", "user", text), "other", NOW_NS) > 0
 
 
 def test_without_a_window_nothing_is_remembered():
     said = SameMessages(0)
-    said.say("video", "user", "hello", "id-1", NOW_NS)
+    said.say(said.key("video", "user", "hello"), "id-1", NOW_NS)
 
-    assert said.wait_ns("video", "user", "hello", "id-2", NOW_NS) == 0
+    assert said.wait_ns(said.key("video", "user", "hello"), "id-2", NOW_NS) == 0
     assert len(said) == 0
