@@ -12,9 +12,9 @@ from typing import Final
 
 S_TO_NS: Final = 1_000_000_000
 
-# Buckets are looked at for having run full again now and then, and more of them than are added, so that they all go.
-_SWEEP_EVERY: Final = 8  # requests
-_SWEPT: Final = 16
+# What is remembered is looked at for being over now and then, and more of it than is added, so that it all goes.
+SWEEP_EVERY: Final = 8  # requests
+SWEPT: Final = 16
 
 
 class Buckets:
@@ -49,7 +49,7 @@ class Buckets:
         due[key] = (due_ns if due_ns > now_ns else now_ns) + self._interval_ns  # noqa: FURB136
         due.move_to_end(key)
         self._unswept += 1
-        if self._unswept >= _SWEEP_EVERY or len(due) > self._max_keys:
+        if self._unswept >= SWEEP_EVERY or len(due) > self._max_keys:
             self._sweep(now_ns)
 
     def give_back(self, key: Hashable) -> None:
@@ -62,7 +62,7 @@ class Buckets:
         """Forget keys whose bucket is full again, from the one longest without a request on."""
         self._unswept = 0
         due = self._due_ns
-        for _ in range(min(_SWEPT, len(due))):
+        for _ in range(min(SWEPT, len(due))):
             oldest = next(iter(due))
             if due[oldest] > now_ns and len(due) <= self._max_keys:
                 return

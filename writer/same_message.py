@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 from wire.text import compared
-from writer.rates import S_TO_NS
+from writer.rates import S_TO_NS, SWEEP_EVERY, SWEPT
 
 MAX_TEXTS: Final = 100_000  # remembered at once; beyond that the oldest is forgotten
 
@@ -25,6 +25,7 @@ class SameMessages:
         self._window_ns = round(window_s * S_TO_NS)
         self._max_texts = max_texts
         self._said: OrderedDict[int, tuple[str, int]] = OrderedDict()  # oldest first: all live equally long
+        self._unswept = 0  # texts since old ones were looked for
 
     def __len__(self) -> int:
         """Return how many texts are remembered."""
@@ -48,14 +49,22 @@ class SameMessages:
         said = self._said
         said[key] = (message_id, now_ns + self._window_ns)
         said.move_to_end(key)
-        while True:
-            oldest = next(iter(said))
-            if said[oldest][1] > now_ns and len(said) <= self._max_texts:
-                return
-            del said[oldest]
+        self._unswept += 1
+        if self._unswept >= SWEEP_EVERY or len(said) > self._max_texts:
+            self._sweep(now_ns)
 
     def unsay(self, key: int | None, message_id: str) -> None:
         """Forget a text whose comment was not stored: its author may say it again at once."""
         said = self._said.get(key) if key is not None else None
         if said is not None and said[0] == message_id:
             del self._said[key]
+
+    def _sweep(self, now_ns: int) -> None:
+        """Forget texts that may be said again, the oldest first; a few, for nobody is to wait for thousands."""
+        self._unswept = 0
+        said = self._said
+        for _ in range(min(SWEPT, len(said))):
+            oldest = next(iter(said))
+            if said[oldest][1] > now_ns and len(said) <= self._max_texts:
+                return
+            del said[oldest]

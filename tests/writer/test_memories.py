@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from writer.known_keys import KnownKeys
-from writer.rates import S_TO_NS
+from writer.rates import S_TO_NS, SWEPT
 from writer.same_message import SameMessages
 
 NOW_NS = 1_700_000_000 * S_TO_NS
@@ -77,6 +77,18 @@ def test_no_more_texts_are_remembered_than_allowed(texts):
         said.say(said.key("video", "user", text), "id", NOW_NS)
         assert len(said) <= 5
         assert said.wait_ns(said.key("video", "user", text), "other", NOW_NS) > 0
+
+
+def test_texts_that_may_be_said_again_are_forgotten_a_few_at_a_time():
+    said = SameMessages(30)
+    for number in range(500):
+        said.say(said.key("video", "user", f"text {number}"), "id", NOW_NS)
+    assert len(said) == 500
+    for number in range(500):
+        before = len(said)
+        said.say(said.key("video", "user", "late"), "id", NOW_NS + 31 * S_TO_NS + number)
+        assert before - len(said) <= SWEPT
+    assert len(said) == 1
 
 
 def test_without_a_window_nothing_is_remembered():
