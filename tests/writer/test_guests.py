@@ -96,7 +96,8 @@ async def test_an_address_gets_so_many_new_guests_and_whoever_is_one_already_is_
     answers = [await ask(writer) for _ in range(GUESTS_BURST)]
     assert {answer.status for answer in answers} == {201}
     refused = await ask(writer)
-    assert (refused.status, refused.body["code"], refused.headers["Retry-After"]) == (429, "too_many", "100")
+    assert (refused.status, refused.body["code"]) == (429, "too_many")
+    assert 50 <= int(refused.headers["Retry-After"]) <= 100
     assert refusals() == before + 1
     assert (await ask(writer, token=answers[0].body["token"])).status == 201
     assert (await ask(writer, name="")).status == 400, "that is told first, and counts as nobody"
