@@ -55,8 +55,7 @@ class SameMessages:
 
     def unsay(self, key: int | None, message_id: str) -> None:
         """Forget a text whose comment was not stored: its author may say it again at once."""
-        said = self._said.get(key) if key is not None else None
-        if said is not None and said[0] == message_id:
+        if key is not None and key in self._said and self._said[key][0] == message_id:
             del self._said[key]
 
     def _sweep(self, now_ns: int) -> None:
