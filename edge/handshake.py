@@ -19,6 +19,7 @@ from edge.joining import Position
 from edge.metrics import REFUSED
 from edge.packing import accepts_gzip
 from edge.streamed import StreamedViewer
+from edge.viewer import Viewer
 from runtime.addresses import network_of
 from runtime.logs import get_logger
 from runtime.tokens import Identity
@@ -67,19 +68,32 @@ def _open(edge: Edge, video: str, identity: Identity | None) -> Response:
         origin = request.headers.get("Origin")
         fields = edge.browser_rules.fields(request.method, origin.encode("latin-1", "replace") if origin else None)
         if hand_over(slim, fields):
-            edge.admission.admit(slim, video, position)
+            _admit(edge, slim, video, position)
         return _response(b"")  # to nobody: the connection is no longer the server's
     viewer = StreamedViewer(identity, address)
 
     async def body() -> AsyncGenerator[bytes, None]:
         # Admitted in the first step of the stream and not before it: a connection reset in between would leave its slot
         # taken for ever.
-        edge.admission.admit(viewer, video, position)
+        _admit(edge, viewer, video, position)
         async with contextlib.aclosing(viewer.body()) as pieces:
             async for piece in pieces:
                 yield piece
 
     return _response(body())
+
+
+def _admit(edge: Edge, viewer: Viewer, video: str, position: Position) -> None:
+    """Take in a viewer whose answer has begun. Where that fails, its own stream tells it to come back, and ends.
+
+    Nothing else would reach it any more, and it would be counted as a viewer for ever.
+    """
+    try:
+        edge.admission.admit(viewer, video, position)
+    except Exception:  # noqa: BLE001  whatever it is, the viewer must not be left without an end
+        _log.exception("a viewer could not be taken in", video=video)
+        REFUSED.labels("internal").inc()
+        viewer.say_goodbye("internal", between(FULL_RETRY_MS))
 
 
 def _come_back(reason: str) -> Response:

@@ -14,17 +14,20 @@ from typing import Any
 from tests.servers import Part
 
 # `handover`: as in production. `streamed`: the same server without the extension. `hypercorn`: another server.
+# Beside them, for one test: `defective` and `defective streamed`, which cannot take everybody in (`defective.py`).
 SERVERS = ("handover", "streamed", "hypercorn")
 
 _RUN = {
     "streamed": "from runtime.service import run; from edge.app import make_service; "
     "run(make_service, read_settings())",
     "hypercorn": "from tests.edge.on_hypercorn import run; run(read_settings())",
+    "defective": "from tests.edge.defective import run; run(read_settings(), hands_over=True)",
+    "defective streamed": "from tests.edge.defective import run; run(read_settings(), hands_over=False)",
 }
 
 
 class EdgeProcess(Part):
-    """An edge; `server` is one of `SERVERS`."""
+    """An edge; `server` is one of `SERVERS`, or a defective one."""
 
     def __init__(self, folder: Path, server: str, settings: dict[str, Any], until_it_answers: bool = True) -> None:
         super().__init__(folder, "edge.app", settings)

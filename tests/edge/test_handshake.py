@@ -9,6 +9,8 @@ import pytest
 
 from edge.app import make_service
 from runtime.settings import Settings
+from tests.edge.defective import DEFECT
+from tests.edge.waiting import until
 from wire.problem import Refused
 from wire.sse import CONTENT_TYPE, EventParser
 
@@ -56,3 +58,24 @@ async def test_what_will_be_so_for_ever_is_refused_and_stops_whoever_comes_again
     assert (await ask(Refused("no_token"))).status_code == 401
     stopped = await ask(Refused("no_token"), **{"Last-Event-ID": "7"})
     assert (stopped.status_code, stopped.headers["Problem-Code"]) == (204, "no_token")
+
+
+@pytest.mark.parametrize("server", ["defective", "defective streamed"])
+async def test_one_whose_answer_had_begun_when_it_could_not_be_taken_in_is_told_and_not_kept(
+    start_edge, server, video, viewers
+):
+    """Its connection is no longer the server's, so nobody else can answer it, or would ever end it."""
+    edge = start_edge(server)
+    streams = [await viewers.watch(edge, f"{DEFECT}-{video}", synced=False) for _ in range(5)]
+    for stream in streams:
+        await stream.end()
+        assert stream.status == 200
+        assert stream.told("bye") == [{"reason": "internal"}]
+        assert 5_000 <= stream.retry_ms <= 15_000
+    assert len({stream.retry_ms for stream in streams}) > 1, "a crowd would come back as one"
+    await until(lambda: edge.metric("livecomments_viewers") == 0)
+    opened, closed = (edge.metric(f"livecomments_streams_{what}_total") for what in ("opened", "closed"))
+    assert opened == closed == 5
+    assert edge.metric("livecomments_streams_refused_total", reason="internal") == 5
+    assert "a viewer could not be taken in" in edge.log
+    assert (await viewers.watch(edge, video)).told("sync")
