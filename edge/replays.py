@@ -11,6 +11,7 @@ JetStream is whole when
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -203,12 +204,20 @@ class Replays:
         return Latest(messages, newest, more=missing is not None)
 
     async def stored_at(self, shard: int, video: str, number: int) -> int | None:
-        """Return when a message was stored, in milliseconds; None where the stream does not hold it.
+        """Return when a video's newest message was stored, in milliseconds; None where the stream has trimmed it.
 
-        Raises `StoreError`.
+        Raises `StoreError`, also when it is not there and others follow it: then it is the newest no more.
         """
         batch, _ = await self._reader.after(shard, video, number - 1, 1)
-        return batch[0].posted_ms if batch and batch[0].number == number else None
+        if batch and batch[0].number == number:
+            return batch[0].posted_ms
+        # Who answered may be a replica that lags behind. Two edges must not choose another sample for that.
+        held = await self._reader.held(shard, number)
+        if held is not None and subjects.video_of(held.subject) == video:
+            return held.posted_ms
+        if await self._reader.following(shard, video, number) is not None:
+            raise StoreAwayError(f"shard {shard}: {number} is not the newest any more")
+        return None
 
     async def one(self, shard: int, video: str, number: int) -> Message:
         """Return one message that the stream holds. Raises `StoreError`."""
@@ -220,31 +229,36 @@ class Replays:
     async def times(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> list[int]:
         """Return when the messages up to a number were stored, oldest first, of those that were at `since_ms` or later.
 
-        At most about `limit` of them, and fewer where history, which has what was trimmed, is away.
-        Raises `StoreError`.
+        What is at `upto`, or follows it, was stored at `since_ms` or later. At most about `limit` of them, and fewer
+        where history, which has what was trimmed, is away. Raises `StoreError`, also where all who answer lag behind
+        the leader: every edge has to count the same.
         """
-        times: list[int] = []
-        batch, pending = await self._reader.since(shard, video, since_ms, READ_BATCH)
-        while batch:
-            times += [one.posted_ms for one in batch if one.number <= upto]
-            if not pending or batch[-1].number >= upto or len(times) >= limit:
-                break
-            batch, pending = await self._reader.after(shard, video, batch[-1].number, READ_BATCH)
+        stored = await self._stored_since(shard, video, upto, since_ms, limit)
         state = await self._reader.state(shard)
-        if state.first_ms is not None and state.first_ms < since_ms:
-            return times
-        try:
-            return await self._archived_times(shard, video, min(upto, state.first - 1), since_ms, limit) + times
-        except HistoryAwayError:
-            return times
+        if state.first_ms is None or state.first_ms >= since_ms:
+            with contextlib.suppress(HistoryAwayError):
+                stored |= await self._archived_since(shard, video, min(upto, state.first - 1), since_ms, limit)
+        return [stored[number] for number in sorted(stored)]
 
-    async def _archived_times(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> list[int]:
-        times: list[int] = []
+    async def _stored_since(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> dict[int, int]:
+        """Return the same of what the stream keeps, by number."""
+        batch, _ = await self._reader.since(shard, video, since_ms, READ_BATCH)
+        if not batch and await self._reader.following(shard, video, upto - 1) is not None:
+            raise StoreAwayError(f"shard {shard}: a replica lags behind its leader")
+        stored = {one.number: one.posted_ms for one in batch if one.number <= upto}
+        reached = batch[-1].number if batch else upto
+        while reached < upto and len(stored) < limit:
+            messages, reached, _ = await self._read(shard, video, reached, upto)
+            stored |= {one.number: one.posted_ms for one in messages}
+        return stored
+
+    async def _archived_since(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> dict[int, int]:
+        archived: dict[int, int] = {}
         page = await self._ask_history(shard, video, 0, upto, HISTORY_PAGE)
         while True:
-            times[:0] = [one.posted_ms for one in page.messages if one.posted_ms >= since_ms]
-            if not page.more or not page.messages or page.messages[0].posted_ms < since_ms or len(times) >= limit:
-                return times
+            archived |= {one.number: one.posted_ms for one in page.messages if one.posted_ms >= since_ms}
+            if not page.more or not page.messages or page.messages[0].posted_ms < since_ms or len(archived) >= limit:
+                return archived
             page = await self._ask_history(shard, video, 0, page.messages[0].number - 1, HISTORY_PAGE)
 
     async def _read(self, shard: int, video: str, after: int, upto: int) -> tuple[list[Message], int, int]:

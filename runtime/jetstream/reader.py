@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from runtime.jetstream.calls import api, kept, message_at, request
 from runtime.jetstream.direct_get import DirectGet
 from runtime.jetstream.errors import error_of
-from runtime.jetstream.messages import Stored, StreamState
+from runtime.jetstream.messages import Kept, Stored, StreamState
 from wire import headers, subjects
 from wire.comment import posted_ms
 
@@ -51,6 +51,10 @@ class Reader:
     async def one(self, shard: int, number: int) -> Stored | None:
         """Return one message, None where there is none. A replica may answer that lags behind its leader."""
         return await message_at(self._connection, shard, number)
+
+    async def held(self, shard: int, number: int) -> Kept | None:
+        """Return one message as the stream's leader has it, None where it has none."""
+        return await kept(self._connection, subjects.stream_name(shard), {"seq": number})
 
     async def newest_of(self, shard: int, videos: Sequence[str], above: int = 0) -> dict[str, Stored]:
         """Return the newest message of each of up to `MULTI_LAST_MAX` videos that has one above a number in the stream.

@@ -13,7 +13,7 @@ from typing import Any
 import nats.errors
 import orjson
 
-from runtime.jetstream import Stored, StreamState
+from runtime.jetstream import Kept, Stored, StreamState
 from wire import subjects
 from wire.comment import encode_payload
 
@@ -56,6 +56,13 @@ class Shard:
         self._ask()
         there = self.numbers[: len(self.numbers) - self.lag]
         return _stored(number) if number in there and number >= self.first else None
+
+    async def held(self, shard: int, number: int) -> Kept | None:
+        self._ask()
+        if number not in self.numbers or number < self.first:
+            return None
+        one = _stored(number)
+        return Kept(one.number, one.subject, one.posted_ms, one.payload, None)
 
     async def newest(self, shard: int, video: str) -> int | None:
         self._ask()
