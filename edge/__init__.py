@@ -34,6 +34,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `probe.py` | lost last messages of quiet videos, found by asking |
 | `shortage.py` | streams that end below what viewers have seen |
 | `sweep.py` | heartbeats, stalled viewers, expired tokens |
+| `turns.py` | the same for each of many, a number of them in each turn of the event loop |
 | `audit.py` | whether everything acknowledged came here |
 | `snapshot.py` | the newest comments as one document, for those who poll |
 | `turnstile.py` | handshakes begin a few at a time |

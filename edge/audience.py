@@ -1,7 +1,8 @@
 """How many watch a video, on all edges together.
 
 Every `SAY_EVERY_S` an edge says, in one message a shard, how many viewers it has of each of the shard's videos; what
-the others said last is added up. Nothing is sent when a viewer comes or goes.
+the others said last is added up as it comes in, so that asking how many there are costs the same however many edges and
+shards there are. Nothing is sent when a viewer comes or goes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from functools import partial
 from typing import Final
 
 import nats.errors
@@ -17,6 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from edge.channels import Channels, OpenVideo
+from edge.turns import VIDEOS_AT_ONCE, in_turns
 from wire import sse, subjects
 
 SAY_EVERY_S: Final = 10.0
@@ -40,23 +43,24 @@ class Audience:
         self._edge = secrets.token_hex(8)
         # What other edges said last, and when: by edge, shard and part of the message.
         self._heard: dict[tuple[str, int, int], tuple[float, _Said]] = {}
+        self._elsewhere: _Said = {}  # all of that together, by video
         self._parts_said: dict[int, int] = {}
 
     def count(self, video: OpenVideo) -> int:
         """Return how many watch a video that is open here."""
-        return len(video.channel.viewers) + self._elsewhere(video.channel.video)
+        return len(video.channel.viewers) + self._elsewhere.get(video.channel.video, 0)
 
     def count_of(self, name: str) -> int:
         """Return how many watch a video, open here or not."""
         video = self._channels.open.get(name)
-        return self._elsewhere(name) if video is None else self.count(video)
+        return self._elsewhere.get(name, 0) if video is None else self.count(video)
 
-    def _elsewhere(self, name: str) -> int:
-        return sum(said.get(name, 0) for _, said in self._heard.values())
+    async def start(self) -> None:
+        """Listen to the other edges; once, and before `run`."""
+        await self._connection.subscribe(subjects.audience("*"), cb=self._hear)
 
     async def run(self) -> None:
-        """Listen to the other edges, tell them and the viewers, for ever."""
-        await self._connection.subscribe(subjects.audience("*"), cb=self._hear)
+        """Tell the other edges and the viewers, for ever."""
         next_say = self._loop.time()
         while True:
             await asyncio.sleep(TELL_EVERY_S)
@@ -66,8 +70,7 @@ class Audience:
                 next_say = now + SAY_EVERY_S
                 with contextlib.suppress(nats.errors.Error, OSError):
                     await self._say()
-            for video in list(self._channels.open.values()):
-                self._tell(video, now)
+            await in_turns(self._channels.open.values(), partial(self._tell, now), VIDEOS_AT_ONCE)
 
     def event(self, video: OpenVideo) -> bytes:
         """Return the event that tells a viewer who has just joined."""
@@ -76,16 +79,18 @@ class Audience:
             video.told_viewers, video.told_at = count, self._loop.time()
         return sse.named_event("viewers", {"count": count})
 
-    def _tell(self, video: OpenVideo, now: float) -> None:
+    def _tell(self, now: float, video: OpenVideo) -> bool:
+        """Tell the viewers of a video how many they are, if that is due; return whether it was."""
         channel = video.channel
         if not channel.viewers:
-            return
+            return False
         count = self.count(video)
         change = abs(count - video.told_viewers)
         if change == 0 or (change < SMALL * count and now - video.told_at < TELL_SMALL_EVERY_S):
-            return
+            return False
         video.told_viewers, video.told_at = count, now
         channel.tell(sse.named_event("viewers", {"count": count}))
+        return True
 
     async def _say(self) -> None:
         by_shard: dict[int, _Said] = {shard: {} for shard in self._parts_said}
@@ -112,19 +117,34 @@ class Audience:
     async def _hear(self, message: Msg) -> None:
         try:
             said = orjson.loads(message.data)
-            edge, part, viewers = said["edge"], said["part"], said["viewers"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+            edge, part = str(said["edge"]), int(said["part"])
+            shard = int(message.subject.rsplit(".", 1)[1])
+            # Of videos that are not open here only large ones are worth remembering: those are polled. The rest is said
+            # again soon.
+            kept = {
+                video: count
+                for video, count in said["viewers"].items()
+                if count >= LARGE or (count > 0 and video in self._channels.open)
+            }
+        except (ValueError, KeyError, TypeError, AttributeError):
             return
-        if edge == self._edge:
-            return
-        place = (edge, int(message.subject.rsplit(".", 1)[1]), part)
-        # Of the others only large ones are worth remembering: those are polled. The rest is said again soon.
-        kept = {video: count for video, count in viewers.items() if count >= LARGE or video in self._channels.open}
-        if kept:
-            self._heard[place] = (self._loop.time(), kept)
-        else:
-            self._heard.pop(place, None)
+        if edge != self._edge:
+            self._replace((edge, shard, part), kept)
+
+    def _replace(self, place: tuple[str, int, int], said: _Said) -> None:
+        """Count what an edge says in one part of a message, and no more what it said there before."""
+        _, before = self._heard.pop(place, (0.0, {}))
+        for video, count in before.items():
+            left = self._elsewhere[video] - count
+            if left:
+                self._elsewhere[video] = left
+            else:
+                del self._elsewhere[video]
+        for video, count in said.items():
+            self._elsewhere[video] = self._elsewhere.get(video, 0) + count
+        if said:
+            self._heard[place] = (self._loop.time(), said)
 
     def _forget(self, now: float) -> None:
         for place in [place for place, (heard_at, _) in self._heard.items() if now - heard_at > FORGET_S]:
-            del self._heard[place]
+            self._replace(place, {})

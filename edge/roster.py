@@ -65,9 +65,12 @@ class Roster:
             self._heard[url].sent += 1
         return url
 
-    async def run(self) -> None:
-        """Listen to the edges, and say how this one is, for ever."""
+    async def start(self) -> None:
+        """Listen to the edges; once, and before `run`."""
         await self._connection.subscribe(subjects.EDGES, cb=self._hear)
+
+    async def run(self) -> None:
+        """Say how this one is, for ever."""
         while True:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await self._say()

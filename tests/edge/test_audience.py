@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from types import SimpleNamespace
 
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from edge.audience import Audience
+from edge.audience import LARGE, Audience
 from edge.channel import Channel
 from edge.channels import OpenVideo
 from edge.pacer import Pacer
+from edge.turns import VIDEOS_AT_ONCE
 from runtime import jetstream
 from tests.edge.recording import RecordingViewer
 from tests.edge.waiting import until
 
 VIDEO = "counted"
+EDGES, SHARDS = 20, 64  # whose words an edge remembers
+LOOKUPS = 2_000
 
 
 class Watching:
@@ -43,6 +51,21 @@ class Watching:
     def count(self) -> int:
         return self.audience.count(self.video)
 
+    async def hear(self, edge: int, shard: int, viewers: dict[str, int]) -> None:
+        """Another edge says how many viewers it has."""
+        data = orjson.dumps({"edge": f"edge-{edge}", "part": 0, "viewers": viewers})
+        await self.audience._hear(SimpleNamespace(data=data, subject=f"viewers.{shard}"))  # type: ignore[arg-type]
+
+    def lookup_s(self) -> float:
+        """Return how long it takes to count the viewers of a video, at best."""
+        took: list[float] = []
+        for _ in range(5):
+            began = time.perf_counter()
+            for _ in range(LOOKUPS):
+                self.audience.count(self.video)
+            took.append((time.perf_counter() - began) / LOOKUPS)
+        return min(took)
+
 
 @pytest.fixture
 async def connections(settings):
@@ -53,9 +76,7 @@ async def connections(settings):
 
 
 async def listen(watching: Watching, connection) -> None:
-    from wire import subjects
-
-    await connection.subscribe(subjects.audience("*"), cb=watching.audience._hear)
+    await watching.audience.start()
     await connection.flush()
 
 
@@ -104,13 +125,69 @@ async def test_what_makes_no_sense_is_not_counted(connections):
     await until(counted)
 
 
+async def test_counting_costs_the_same_however_many_edges_and_shards_there_are():
+    here = Watching(None, 1)
+    await here.hear(0, 0, {VIDEO: 3})
+    one_s = here.lookup_s()
+    for edge in range(EDGES):
+        for shard in range(SHARDS):
+            await here.hear(edge, shard, {VIDEO: 3} if shard == 0 else {f"video-{shard}": LARGE})
+    assert here.count == 1 + 3 * EDGES
+    assert here.audience.count_of("video-7") == LARGE * EDGES
+    assert len(here.audience._heard) == EDGES * SHARDS
+    assert here.lookup_s() < 10 * one_s  # going through all of it took a thousand times as long
+    here.audience._forget(here.audience._loop.time() + 60)
+    assert here.count == 1
+    assert not here.audience._elsewhere
+
+
+words = st.dictionaries(st.sampled_from([VIDEO, "small", "large"]), st.integers(0, 3), max_size=3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(said=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), words), max_size=20))
+async def test_what_is_added_up_is_what_each_edge_said_last(said):
+    here = Watching(None, 0)
+    last: dict[tuple[int, int], dict[str, int]] = {}
+    for edge, shard, word in said:
+        viewers = {video: count * LARGE if video == "large" else count for video, count in word.items()}
+        await here.hear(edge, shard, viewers)
+        last[edge, shard] = viewers
+    assert here.count == sum(viewers.get(VIDEO, 0) for viewers in last.values())
+    assert here.audience.count_of("large") == sum(viewers.get("large", 0) for viewers in last.values())
+    assert here.audience.count_of("small") == 0  # too few to be remembered where the video is not open
+    for edge, shard in last:
+        await here.hear(edge, shard, {})
+    assert not here.audience._elsewhere
+    assert not here.audience._heard
+
+
+async def test_thousands_of_videos_are_told_a_few_in_each_turn_of_the_event_loop(monkeypatch):
+    monkeypatch.setattr("edge.audience.TELL_EVERY_S", 0.01)
+    here = Watching(SimpleNamespace(publish=no_publish), 1)
+    videos = [Watching(None, 1).video for _ in range(1_000)]
+    here.channels.open |= {f"video-{place}": video for place, video in enumerate(videos)}
+    running = asyncio.create_task(here.audience.run())
+    told = most = 0
+    while told < len(videos):
+        await asyncio.sleep(0)
+        now = sum(video.told_viewers for video in videos)
+        told, most = now, max(most, now - told)
+    running.cancel()
+    assert 0 < most <= VIDEOS_AT_ONCE
+
+
+async def no_publish(_subject: str, _data: bytes) -> None:
+    """Nobody else is there."""
+
+
 async def test_viewers_are_told_of_a_change_and_not_more_often_than_it_is_worth(connections):
     here = Watching(connections[0], 200)
     viewer = RecordingViewer()
     here.video.channel.join(viewer, 0)
 
     async def told(now: float) -> list[dict]:
-        here.audience._tell(here.video, now)
+        here.audience._tell(now, here.video)
         await here.video.channel.written()
         return viewer.told("viewers")
 
