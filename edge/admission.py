@@ -10,11 +10,12 @@ from typing import Final
 
 from edge.audience import Audience
 from edge.channels import Channels, OpenVideo
-from edge.coming_back import FULL_RETRY_MS, POLL_RETRY_MS, RETRY_MS, between
+from edge.coming_back import FULL_RETRY_MS, POLL_RETRY_MS, RETRY_MS, RETURNING_PER_S, between, spread
 from edge.joining import Joining, Position
 from edge.limits import StreamLimits
 from edge.metrics import CLOSED, ENDED, OPENED, VIEWERS
 from edge.moderation import Moderation
+from edge.turns import VIEWERS_AT_ONCE, in_turns
 from edge.viewer import Viewer
 from runtime.logs import get_logger
 from runtime.revocations import Revocation
@@ -24,11 +25,8 @@ from runtime.tokens import Identity
 from wire import sse
 
 POLL_INTERVAL_MS: Final = 2_000
-# What the other edges can take in: 1,700 handshakes a second and core were measured, and they have other work to do.
-DRAIN_VIEWERS_PER_S: Final = 1_000
 DRAIN_MAX_S: Final = 20.0
 DRAIN_STEP_S: Final = 0.05
-WITHDRAWN_AT_ONCE: Final = 500  # viewers sent away before others have their turn on the event loop
 GOODBYE_S: Final = 1.0  # for the last of what was written to viewers that read slowly
 
 _log = get_logger("edge")
@@ -113,11 +111,15 @@ class Admission:
             self._withdrawing = self._loop.create_task(self._withdraw(gone))
 
     async def _withdraw(self, gone: Sequence[Viewer]) -> None:
-        for place in range(0, len(gone), WITHDRAWN_AT_ONCE):
-            for viewer in gone[place : place + WITHDRAWN_AT_ONCE]:
-                if viewer in self.viewers and not viewer.is_leaving:
-                    self._send_away(viewer, "revoked", between(RETRY_MS))
-            await asyncio.sleep(0)
+        retry_ms = spread(RETRY_MS, len(gone))
+
+        def send_away(viewer: Viewer) -> bool:
+            if viewer not in self.viewers or viewer.is_leaving:
+                return False
+            self._send_away(viewer, "revoked", between(retry_ms))
+            return True
+
+        await in_turns(gone, send_away, VIEWERS_AT_ONCE)
 
     async def drain(self) -> None:
         """Send the viewers away, over the time that the fleet needs to take them in, each to come back at once.
@@ -126,7 +128,7 @@ class Admission:
         """
         self._draining = True
         waiting = list(self.viewers)
-        took_s = min(DRAIN_MAX_S, len(waiting) / DRAIN_VIEWERS_PER_S)
+        took_s = min(DRAIN_MAX_S, len(waiting) / RETURNING_PER_S)
         steps = max(1, math.ceil(took_s / DRAIN_STEP_S))
         size = max(1, math.ceil(len(waiting) / steps))
         for place in range(0, len(waiting), size):

@@ -142,11 +142,16 @@ class Channel:
         self._notices += notice
         self._write_soon()
 
-    def tell_sampled(self) -> None:
-        """Tell the viewers how many comments they were shown since this was last called, if that is not all."""
-        if self._hidden:
+    def tell_sampled(self) -> bool:
+        """Tell the viewers how many comments they were shown since this was last called, if that is not all.
+
+        Returns whether they were told.
+        """
+        is_told = self._hidden > 0
+        if is_told:
             self.tell(sse.named_event("sampled", {"shown": self._shown, "of": self._shown + self._hidden}))
         self._shown = self._hidden = 0
+        return is_told
 
     def expect(self, viewer: Viewer) -> None:
         """Add a viewer that has not joined yet. What it sees, sample or not, is taken in from now on."""

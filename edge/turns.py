@@ -29,3 +29,5 @@ async def in_turns(them: Iterable[_One], do: Callable[[_One], bool], at_once: in
         if acted >= at_once or looked_at >= LOOKED_AT_AT_ONCE:
             looked_at = acted = 0
             await asyncio.sleep(0)
+    if acted:
+        await asyncio.sleep(0)  # whoever goes on may do as much again
