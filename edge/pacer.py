@@ -1,11 +1,23 @@
 """How long a channel rests between two writes. Pure: times come in as arguments, in seconds.
 
 In a quiet room a comment leaves at once. In a busy one, comments that arrive while the channel rests share one write,
-so the cost of a busy room is bounded by its rests and not by its comments. A rest is as long as it takes to keep a
-channel's writing within `OWN_SHARE` of the event loop's time, and that of all channels of the process together within
-`SHARE`; never longer than `MAX_REST_S`, which bounds what coalescing adds to a comment's latency, and less where the
-writing itself takes long, so that no comment waits longer than `MAX_CYCLE_S` where that can be had. There the loop is
-given back between slices of the viewers all the same.
+so the cost of a busy room is bounded by its rests and not by its comments. The rule, for a round of writing that took
+so long:
+
+| a round takes | the rest after it | a busy room's share of the event loop's time |
+|---|---|---|
+| up to 33 ms | three times as long | a quarter (`OWN_SHARE`) |
+| up to 50 ms | 100 ms (`MAX_REST_S`) | up to a third |
+| up to 100 ms | what is left of 150 ms (`MAX_CYCLE_S`), so that no comment waits longer | up to two thirds |
+| up to 200 ms | half as long | two thirds (`MOST_SHARE`) |
+| longer | 100 ms | more |
+
+Rests are longer where all channels of the process together take more than half of the time (`SHARE`), and as long as is
+needed for that, up to the same limits. So writing takes at most half of the loop's time, or two thirds where one room
+has that many viewers, unless that needs a rest of more than 100 ms, which is what coalescing may add to a comment's
+latency. There writing takes what it needs. In any case the loop is given back between slices of a room's viewers
+(`channel.py`): a handshake, a heartbeat or NATS waits for one slice of each room that is due, some milliseconds of
+each, and never for a round.
 """
 
 from __future__ import annotations
@@ -16,6 +28,7 @@ MAX_REST_S: Final = 0.1
 MAX_CYCLE_S: Final = 0.15  # of a channel, from one round of writing to the next
 OWN_SHARE: Final = 0.25  # of the loop's time may go into writing for one channel, so that comments share writes
 SHARE: Final = 0.5  # for all channels together; the rest is for handshakes, heartbeats and NATS
+MOST_SHARE: Final = 2 / 3  # of a channel whose rounds are so long that comments would wait longer than `MAX_CYCLE_S`
 WINDOW_S: Final = 0.1  # over which the share of all channels together is measured
 SHORTEST_REST_S: Final = 0.001
 WIDEN: Final = 1.5
@@ -41,7 +54,8 @@ class Pacer:
             self._busy_s = 0.0
             self._since = now
         own_rest_s = cost_s * (1 - OWN_SHARE) / OWN_SHARE
-        longest_s = min(MAX_REST_S, max(SHORTEST_REST_S, MAX_CYCLE_S - cost_s))
+        least_s = cost_s * (1 - MOST_SHARE) / MOST_SHARE
+        longest_s = min(MAX_REST_S, max(least_s, MAX_CYCLE_S - cost_s))
         return min(longest_s, max(own_rest_s, self._common_rest_s))
 
     def _adjust(self, share: float, windows: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.pacer import MAX_CYCLE_S, MAX_REST_S, OWN_SHARE, SHARE, Pacer
+from edge.pacer import MAX_CYCLE_S, MAX_REST_S, MOST_SHARE, OWN_SHARE, SHARE, Pacer
 
 
 def test_a_quiet_room_hardly_rests():
@@ -19,11 +19,25 @@ def test_a_costly_write_is_followed_by_a_rest_that_keeps_the_share():
     assert cost_s / (cost_s + rest_s) <= OWN_SHARE + 0.01
 
 
-@pytest.mark.parametrize("cost_s", [0.01, 0.06, 0.1, 0.14])
+@pytest.mark.parametrize("cost_s", [0.01, 0.06, 0.1])
 def test_writing_that_takes_long_is_followed_by_less_rest_so_that_comments_wait_no_longer(cost_s):
     rest_s = Pacer().wrote(now=5.0, cost_s=cost_s)
     assert 0 < rest_s <= MAX_REST_S
     assert cost_s + rest_s <= MAX_CYCLE_S + 0.001
+
+
+@pytest.mark.parametrize(
+    ("cost_ms", "rest_ms"), [(1, 3), (33, 99), (50, 100), (75, 75), (100, 50), (150, 75), (200, 100), (500, 100)]
+)
+def test_the_rule_is_what_the_table_says(cost_ms, rest_ms):
+    assert Pacer().wrote(now=5.0, cost_s=cost_ms / 1000) * 1000 == pytest.approx(rest_ms)
+
+
+@pytest.mark.parametrize("cost_s", [0.005, 0.03, 0.075, 0.1, 0.126, 0.15, 0.2])
+def test_a_room_of_any_size_leaves_a_third_of_the_time_to_others_as_long_as_a_rest_may_be_long_enough(cost_s):
+    loop = Loop(channels=1, cost_s=cost_s, every_s=0.001)
+    loop.run(3)
+    assert loop.run(20) <= (SHARE if cost_s <= MAX_CYCLE_S * SHARE else MOST_SHARE) + 0.01
 
 
 def test_what_coalescing_adds_to_a_latency_is_bounded_also_where_the_share_would_take_a_longer_rest():
