@@ -49,6 +49,7 @@ class Channels:
         tracer: Tracer | None = None,
     ) -> None:
         self.open: dict[str, OpenVideo] = {}
+        self._idle: dict[str, OpenVideo] = {}  # those without a claim, the one that has been so for longest first
         self._connection = connection
         self._replays = replays
         self._shortage = shortage
@@ -87,6 +88,7 @@ class Channels:
         if held.letting_go is not None:
             held.letting_go.cancel()
             held.letting_go = None
+            del self._idle[video]
         return held
 
     def sampler(self) -> Sampler | None:
@@ -98,18 +100,23 @@ class Channels:
         held.claims -= 1
         if held.claims == 0:
             held.letting_go = self._loop.call_later(self._linger_s, self._let_go, held)
+            self._idle[held.channel.video] = held
 
     def _make_room(self) -> bool:
-        """Let go of a video without viewers before its time; False if there is none."""
-        idle = next((video for video in self.open.values() if video.letting_go is not None), None)
-        if idle is None or idle.letting_go is None:
+        """Let go of a video without viewers before its time; False if there is none.
+
+        Where there is none, whoever comes asks anew: it must not take longer for all the videos that there are.
+        """
+        idle = next(iter(self._idle.values()), None)
+        if idle is None:
             return False
-        idle.letting_go.cancel()
+        if idle.letting_go is not None:
+            idle.letting_go.cancel()
         self._let_go(idle)
         return True
 
     def _let_go(self, held: OpenVideo) -> None:
-        del self.open[held.channel.video]
+        del self.open[held.channel.video], self._idle[held.channel.video]
         held.pieces.clear()
         VIDEOS.set(len(self.open))
         task = self._loop.create_task(_close(held))

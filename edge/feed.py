@@ -127,6 +127,22 @@ class Feed:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await subscription.unsubscribe()
 
+    async def take_in_everything(self) -> None:
+        """Take in live copies again, and what came meanwhile: tried until it can be, or the feed is closed."""
+        channel = self.channel
+        while not self._is_closed:
+            try:
+                # Subscribe first, then ask what was stored.
+                await self.subscribe()
+                newest = await self._replays.newest(channel.shard, channel.video)
+            except Exception as error:  # noqa: BLE001  viewers wait for it, whatever it is
+                reason = f"{type(error).__name__}: {error}"
+                _log.warning("not back to live copies yet", video=channel.video, reason=reason)
+                await asyncio.sleep(RETRY_S)
+            else:
+                self.reach(newest)
+                return
+
     def reach(self, number: int) -> None:
         """See to it that the channel gets everything up to `number`, which is known to be stored."""
         if number > max(self.newest, self._wanted):

@@ -33,6 +33,7 @@ from wire.sampling import Sampler
 
 LOOK_EVERY_S: Final = 0.25
 COOL_S: Final = 10.0  # not hot for so long: the edge listens for no bundles any more
+FAILED_REST_S: Final = 10.0  # after something that was not foreseen; meanwhile everything is taken in
 # Fetching a comment costs an edge about three times what a live copy does: where more than this share of a video would
 # have to be fetched, it takes in everything, and the sample again where it is less than half of that.
 MAX_FETCHED_SHARE: Final = 0.25
@@ -45,8 +46,8 @@ PENDING_BYTES: Final = 16 * 1024 * 1024
 _log = get_logger("edge")
 
 
-class Feed(Protocol):
-    """What a sampled intake needs of the feed of its video."""
+class BundleTaker(Protocol):
+    """What a sampled intake needs of the feed of its video (`feed.py`)."""
 
     newest: int
     channel: Channel
@@ -67,11 +68,14 @@ class Feed(Protocol):
     async def unsubscribe(self) -> None:
         """Take in live copies no more."""
 
+    async def take_in_everything(self) -> None:
+        """Take in live copies again, and what came meanwhile, however often that has to be tried."""
+
 
 class SampledIntake:
     """Decides for one video whether it takes in everything or the sample, and takes in the latter."""
 
-    def __init__(self, feed: Feed, connection: Client, replays: Replays, sampler: Sampler) -> None:
+    def __init__(self, feed: BundleTaker, connection: Client, replays: Replays, sampler: Sampler) -> None:
         self.is_alone = False  # whether the sample is all that is taken in
         self._feed = feed
         self._channel = feed.channel
@@ -81,6 +85,7 @@ class SampledIntake:
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._hot_at = 0.0
+        self._rests_until = 0.0
         self._heard_at = 0.0
         self._ended = False
         self._promising = 0  # bundles in a row
@@ -89,7 +94,7 @@ class SampledIntake:
     def hot(self) -> None:
         """Take note that the video is hot; called for every message while it is."""
         self._hot_at = self._loop.time()
-        if self._task is None:
+        if self._task is None and self._hot_at >= self._rests_until:
             self._task = self._loop.create_task(self._run())
 
     async def close(self) -> None:
@@ -118,8 +123,8 @@ class SampledIntake:
                     await self._go_alone()
         except Exception as error:  # noqa: BLE001  whatever it is, everything is taken in then
             _log.warning("no sample of a hot video", video=channel.video, reason=f"{type(error).__name__}: {error}")
-            with contextlib.suppress(nats.errors.Error, OSError):
-                await self._feed.subscribe()
+            self._rests_until = self._loop.time() + FAILED_REST_S
+            await self._feed.take_in_everything()
         finally:
             if self.is_alone:
                 self.is_alone = False

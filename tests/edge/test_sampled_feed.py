@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import nats.errors
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +18,8 @@ from runtime.tokens import Identity
 from tests.edge.recording import NEVER_EXPIRES, RecordingViewer
 from tests.edge.shard import POSTED_MS, SHARD, VIDEO, Shard
 from tests.edge.test_intake import LiveCopies, Opened
+from tests.edge.waiting import until
+from wire import subjects
 from wire.comment import encode_payload
 from wire.sample import Bundle, Chosen, author_mark
 from wire.sampling import Sampler
@@ -25,9 +31,9 @@ AUTHOR = Identity("u", NEVER_EXPIRES)  # of everything in a `Shard`
 class Sampled(Opened):
     """A feed with a sampler, a viewer that is shown the sample, and the bundles that a writer makes of its shard."""
 
-    def __init__(self, shard: Shard) -> None:
+    def __init__(self, shard: Shard, copies: LiveCopies | None = None) -> None:
         self.shard = shard
-        self.copies = LiveCopies()
+        self.copies = copies or LiveCopies()
         self.channel = Channel(SHARD, VIDEO, Pacer())
         replays = Replays(shard, shard, history_pauses_s=())  # type: ignore[arg-type]
         self.feed = Feed(self.channel, self.copies, replays, Sampler(RATE))  # type: ignore[arg-type]
@@ -96,6 +102,72 @@ async def test_live_copies_and_bundles_of_the_same_comments_make_one_order():
     sampled.feed.take_bundle(sampled.bundle(200, numbers[200:]), {})
     await sampled.settle()
     assert sampled.viewer.numbers == sampled.shown
+
+
+class Refusing(LiveCopies):
+    """A connection that takes no subscription for a while, and on which a defect ends the taking in of a sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = 0
+        self.listeners: dict[str, object] = {}
+
+    async def subscribe(self, subject: str, *, cb, **options) -> SimpleNamespace:
+        if self.refusals:
+            self.refusals -= 1
+            raise nats.errors.ConnectionClosedError
+        self.listeners[subject] = cb
+        await super().subscribe(subject, cb=self.listeners.get(subjects.live(SHARD, VIDEO)), **options)
+
+        async def unsubscribe() -> None:
+            del self.listeners[subject]
+
+        return SimpleNamespace(unsubscribe=unsubscribe)
+
+    @property
+    def is_connected(self) -> bool:
+        raise RuntimeError("a defect")
+
+
+async def test_a_feed_that_can_neither_have_the_sample_nor_subscribe_at_once_tries_until_it_has_everything(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("edge.sampled_intake.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("edge.feed.RETRY_S", 0.01)
+    live, sample = subjects.live(SHARD, VIDEO), subjects.sample(SHARD, VIDEO)
+    copies = Refusing()
+    sampled = Sampled(Shard([]), copies)
+    await sampled.open()
+    intake = sampled.feed._sampled
+    assert intake is not None
+    intake.hot()
+    await until(lambda: sample in copies.listeners)
+    for _ in range(20):
+        await intake._heard(SimpleNamespace(data=sampled.bundle(0, []).encode()))  # type: ignore[arg-type]
+    await until(lambda: live not in copies.listeners)
+    copies.refusals = 5
+    sampled.shard.numbers += [1, 2, 3]
+    # No bundle comes any more: it would go back to live copies, and fails as nobody foresaw.
+    await until(lambda: live in copies.listeners)
+    assert copies.refusals == 0
+    await until(lambda: sampled.feed.newest == 3)
+    await until(lambda: sample not in copies.listeners and not intake.is_alone)
+    sampled.shard.numbers.append(4)
+    await copies.bring(4, 3)
+    await sampled.settle()
+    assert sampled.viewer.numbers == [1, 2, 3, 4]
+    intake.hot()
+    assert intake._task is None, "what has just failed rests, whatever comes in meanwhile"
+    await sampled.feed.close()
+
+
+async def test_a_feed_that_is_closed_subscribes_no_more():
+    copies = Refusing()
+    sampled = Sampled(Shard([]), copies)
+    await sampled.open()
+    await sampled.feed.close()
+    await sampled.feed.take_in_everything()
+    assert not copies.listeners
 
 
 def test_what_was_left_out_is_forgotten_within_bounds_and_then_concerns_everybody():
