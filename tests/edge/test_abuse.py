@@ -14,6 +14,7 @@ import pytest
 from tests.edge.edge_process import EdgeProcess
 from tests.edge.raw import Raw, request, reset_in_the_handshake
 from tests.edge.waiting import until
+from tests.edge.watchers import open_watchers
 from wire.problem import CONTENT_TYPE
 from wire.sse import CONTENT_TYPE as EVENT_STREAM
 
@@ -303,38 +304,50 @@ async def test_an_upgrade_that_is_not_offered_is_an_ordinary_request(edge, video
     await empty(edge)
 
 
-async def test_viewers_that_never_read_cost_bounded_memory_and_hold_up_nobody(slim_edge, store, video, token, viewers):
+async def test_viewers_that_never_read_cost_bounded_memory_and_do_not_move_the_others_p99(
+    slim_edge, start_edge, store, video, token
+):
     edge = slim_edge
     await empty(edge)
+    without = start_edge(
+        stall_s=STALL_S, linger_s=0
+    )  # the same comments at the same time, and nobody who does not read
     stuck = [await Raw.open(edge, request(video, token)) for _ in range(200)]
-    reading = [await viewers.watch(edge, video) for _ in range(3)]
+    reading = await open_watchers(3, video, token, [edge.port])
+    elsewhere = await open_watchers(3, video, token, [without.port])
     await until(lambda: edge.metric("livecomments_viewers") == 203)
+    await until(lambda: all(watcher.is_live for watcher in (*reading, *elsewhere)))
     before = edge.resident_bytes()
     stalled_before = edge.metric("livecomments_streams_ended_total", reason="stalled")
     most = 0
-    delays: list[float] = []
-    numbers: list[int] = []
-    posted_bytes = 0
+    posted: dict[int, float] = {}
     began = time.monotonic()
     while time.monotonic() - began < STALL_S + 1:
-        numbers += await store.post_many(video, 300, "x" * 480)
-        posted_bytes += 300 * 600
         posted_at = time.monotonic()
-        for stream in reading:
-            await stream.has(numbers[-1])
-        delays.append(time.monotonic() - posted_at)
+        posted |= dict.fromkeys(await store.post_many(video, 60, "x" * 480), posted_at)
         most = max(most, edge.resident_bytes())
         # 2 MB a second, and no more: the machine has other work to do.
-        await asyncio.sleep(max(0, began + posted_bytes / (2 * MIB) - time.monotonic()))
-    for stream in reading:
-        assert stream.numbers == numbers
-        assert not stream.told("skipped")
-    assert sorted(delays)[len(delays) // 2] < 0.5
+        await asyncio.sleep(max(0, began + len(posted) * 600 / (2 * MIB) - time.monotonic()))
+    everybody = (*reading, *elsewhere)
+    await until(lambda: all(len(watcher.numbers) == len(posted) for watcher in everybody))
+    assert all(watcher.numbers == list(posted) for watcher in everybody), "none was told that it missed any"
+    p99_s, p99_without_s = (
+        p99([watcher.came_at[number] - at for watcher in watchers for number, at in posted.items()])
+        for watchers in (reading, elsewhere)
+    )
+    # Whoever waited for one that does not read would wait for as long as that is let be. What both edges feel of a busy
+    # machine is in both figures; that one of them alone was held up for a moment is allowed for.
+    assert p99_s < 3 * p99_without_s + STALL_S / 10
     assert most - before < 16 * MIB
     await until(lambda: edge.metric("livecomments_viewers") == 3, STALL_S + 10)
     assert edge.metric("livecomments_streams_ended_total", reason="stalled") - stalled_before == 200
-    for connection in stuck:
-        connection.reset()
+    for connection in (*stuck, *everybody):
+        connection.close()
+
+
+def p99(delays_s: list[float]) -> float:
+    """Return what one of a hundred exceeds."""
+    return sorted(delays_s)[len(delays_s) * 99 // 100]
 
 
 async def test_a_viewer_that_never_reads_is_closed_on_a_server_without_handover_too(

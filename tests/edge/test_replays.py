@@ -123,9 +123,11 @@ async def test_more_than_one_read_of_the_stream_comes_whole_and_meets_what_is_po
 async def test_what_the_stream_no_longer_keeps_comes_from_history(edge, history, archive, store, video, viewers):
     numbers = await store.post_many(video, 120)
     await archive.trim(video, numbers[79])
+    before = edge.metric("livecomments_replays_total", source="history")
     stream = await viewers.watch(edge, video, numbers[19])
     assert stream.numbers == numbers[20:]
     assert stream.told("sync") == [{"resumed": True, "replayed": 100, "complete": True}]
+    assert edge.metric("livecomments_replays_total", source="history") == before + 1
     live = await store.post(video)
     await stream.has(live)
 
