@@ -27,6 +27,8 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `shared_replays.py` | each piece of a replay read once for all viewers |
 | `pieces.py` | such pieces of one video, kept for a moment |
 | `replays.py` | the part of a video between two numbers, out of JetStream or history |
+| `archive.py` | what history says when it is asked for such a part |
+| `messages.py` | messages as a replay has them, wherever they came from |
 | `moderation.py` | what moderators decide, as it is felt here |
 | `preceding.py` | what a sampler must have counted before it chooses what all others choose |
 | `audience.py` | how many watch a video, on all edges together |

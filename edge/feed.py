@@ -19,10 +19,11 @@ from nats.aio.subscription import Subscription
 
 from edge.channel import Channel
 from edge.intake import Verdict, given_again, judge
+from edge.messages import Message
 from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
 from edge.moderation import Moderation
 from edge.preceding import count_newest
-from edge.replays import Message, Replays
+from edge.replays import Replays
 from edge.sampled_intake import SampledIntake
 from runtime.jetstream import Stored, stored_message
 from runtime.logs import get_logger

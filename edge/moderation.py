@@ -11,14 +11,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import orjson
 from nats.aio.client import Client
 
 from edge.coming_back import BANNED_RETRY_MS, between
+from edge.messages import Message
 from edge.metrics import ENDED
-from edge.replays import Message
+from edge.ring import Ring
 from edge.viewer import Viewer
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import StoreError
@@ -29,10 +30,38 @@ from wire.control import KINDS, decode_control
 from wire.problem import Refused
 from wire.video_state import VideoState, state_of
 
-if TYPE_CHECKING:
-    from edge.channels import OpenVideo
-
 BANNED: Final = "banned"
+
+
+class ModeratedChannel(Protocol):
+    """The part of a video's channel that removals are about."""
+
+    @property
+    def video(self) -> str:
+        """Its id."""
+
+    @property
+    def ring(self) -> Ring:
+        """Its newest comments."""
+
+
+class ClearedPieces(Protocol):
+    """What was read of a video for replays."""
+
+    def clear(self) -> None:
+        """Let go of everything."""
+
+
+class ModeratedVideo(Protocol):
+    """What moderation needs of a video that is open here (`channels.py`)."""
+
+    @property
+    def channel(self) -> ModeratedChannel:
+        """What is live of it."""
+
+    @property
+    def pieces(self) -> ClearedPieces:
+        """What is replayed of it."""
 
 
 class Moderation:
@@ -41,15 +70,15 @@ class Moderation:
     def __init__(self, connection: Client, shards: int) -> None:
         self.states = VideoStates(connection, shards, self._changed, in_use=lambda video: video in self._open)
         self._lost = asyncio.Event()  # the connection was, and the states of open videos are to be read again
-        self._open: Mapping[str, OpenVideo] = {}
-        self._viewers: Mapping[Viewer, OpenVideo | None] = {}
+        self._open: Mapping[str, ModeratedVideo] = {}
+        self._viewers: Mapping[Viewer, ModeratedVideo | None] = {}
         self._streams_of: Callable[[str], int] = lambda _: 0
         self._forget_snapshot: Callable[[str], None] = lambda _: None
 
     def attach(
         self,
-        videos: Mapping[str, OpenVideo],
-        viewers: Mapping[Viewer, OpenVideo | None],
+        videos: Mapping[str, ModeratedVideo],
+        viewers: Mapping[Viewer, ModeratedVideo | None],
         streams_of: Callable[[str], int],
         forget_snapshot: Callable[[str], None],
     ) -> None:
@@ -148,7 +177,7 @@ class Moderation:
         if changed:
             self._send_away(held, changed)
 
-    def _send_away(self, video: OpenVideo, users: set[str]) -> None:
+    def _send_away(self, video: ModeratedVideo, users: set[str]) -> None:
         theirs = [
             viewer
             for viewer, claim in self._viewers.items()

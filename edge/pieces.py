@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
 
-from edge.replays import Message
+from edge.messages import Message
 from edge.ring_memory import RingMemory
 
 KEPT_S: Final = 30.0  # after it was read; far less than removals are remembered (`wire/video_state.py`)

@@ -1,4 +1,4 @@
-"""The part of a video between two numbers, out of JetStream or, where that no longer keeps it, history.
+"""The part of a video between two numbers, out of JetStream or, where that no longer keeps it, history (`archive.py`).
 
 It is read in pieces, oldest first, so that a deep replay takes no more memory than a shallow one. A piece read from
 JetStream is whole when
@@ -10,72 +10,26 @@ JetStream is whole when
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import nats.errors
-import orjson
 from nats.aio.client import Client
 
-from edge.frames import frame
+from edge.archive import LIVE_PATIENCE_S, PAUSES_S, Archive, HistoryAwayError
+from edge.messages import Message, Part
 from edge.metrics import REPLAYS
 from runtime.jetstream import Reader, StoreAwayError
 from runtime.logs import get_logger
 from wire import subjects
-from wire.comment import COMMENT_KIND, encode_payload
-from wire.number import MAX_NUMBER
-from wire.sampling import Sampler
 
 MAX_DEPTH: Final = 10_000  # comments in one replay
 READ_BATCH: Final = 500  # messages in one Direct Get: small, so that live copies do not wait behind them
-HISTORY_PAGE: Final = 1_000
-HISTORY_TIMEOUT_S: Final = 5.0
-HISTORY_PAUSES_S: Final = (0.2, 0.5)  # before it is asked again: it may be busy, or another one takes over
-HISTORY_REST_S: Final = 2.0  # for which it is not asked at all once it was away: nobody should wait in vain
-LIVE_PATIENCE_S: Final = 10.0  # … but for a gap in live, which cannot be had later: it is asked for so long
-LIVE_PAUSE_S: Final = 0.5
-NEWEST_TIMEOUT_S: Final = 1.0  # a video is opened without history rather than late
 SLACK: Final = 0.005  # of the depth allowed is not worth searching for
 WIDEN: Final = 4
 
 _log = get_logger("edge")
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of a video, wherever it came from."""
-
-    number: int
-    kind: str | None
-    posted_ms: int
-    payload: bytes
-
-    def frame(self) -> bytes:
-        """Return it as the bytes that viewers get."""
-        return frame(self.number, self.kind, self.posted_ms, self.payload)
-
-    def hidden_author(self, sampler: Sampler) -> str | None:
-        """Count the message, and return its author when it is left out of the sample; None when it is shown to all."""
-        return sampler.hidden_author(self.number, self.kind, self.posted_ms, self.payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a video: what there is from where the last piece ended up to, and with, the number `upto`, in order.
-
-    `missing` is the range of numbers (both inclusive) at the piece's beginning that could not be had, if any.
-    `following` is how many messages there are after it, or a few more; None where that is not known.
-    `is_too_deep`: that range goes beyond the depth allowed.
-    """
-
-    messages: Sequence[Message]
-    upto: int
-    missing: tuple[int, int] | None = None
-    following: int | None = None
-    is_too_deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +44,6 @@ class Latest:
     more: bool
 
 
-class HistoryAwayError(Exception):
-    """History did not answer, or cannot reach its database."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Archived:
-    messages: list[Message]
-    through: int
-    more: bool  # below the oldest of them
-
-    def part(self, after: int, upto: int, following: int) -> Part:
-        """Return it as the piece between two numbers."""
-        if not self.more:
-            return Part(self.messages, upto, None, following)
-        missing = (after + 1, self.messages[0].number - 1 if self.messages else upto)
-        return Part(self.messages, upto, missing, following, is_too_deep=True)
-
-
 class Replays:
     """Reads parts of videos, on a connection of its own."""
 
@@ -115,15 +51,11 @@ class Replays:
         self,
         connection: Client,
         reader: Reader,
-        history_pauses_s: Sequence[float] = HISTORY_PAUSES_S,
+        history_pauses_s: Sequence[float] = PAUSES_S,
         live_patience_s: float = LIVE_PATIENCE_S,
     ) -> None:
-        self._connection = connection
-        self._pauses_s = history_pauses_s
-        self._live_patience_s = live_patience_s
         self._reader = reader
-        self._loop = asyncio.get_running_loop()
-        self._history_rests_until = 0.0
+        self._archive = Archive(connection, history_pauses_s, live_patience_s)
 
     async def newest(self, shard: int, video: str) -> int:
         """Return a number above which nothing of the video was stored before now.
@@ -136,13 +68,11 @@ class Replays:
             return newest
         trimmed = (await self._reader.state(shard)).first - 1
         try:
-            archived = await self._ask_history_once(shard, video, 0, MAX_NUMBER, 1, NEWEST_TIMEOUT_S)
+            newest, through = await self._archive.newest(shard, video)
         except HistoryAwayError as error:
             _log.warning("the newest number is not known: history is away", video=video, reason=str(error))
             return trimmed
-        if archived.through < trimmed:
-            return trimmed  # history lags behind what was trimmed, as a replica may
-        return archived.messages[-1].number if archived.messages else 0
+        return newest if through >= trimmed else trimmed  # it may lag behind what was trimmed, as a replica may
 
     async def parts(
         self, shard: int, video: str, after: int, upto: int, limit: int = MAX_DEPTH, *, is_live: bool = False
@@ -177,8 +107,8 @@ class Replays:
             end = min(begin, upto)
             kept = await self._count(shard, video, end, upto)
             if is_live:
-                await self._wait_for_history(shard, video)
-            async for part in self._archived(shard, video, number, end, left - kept, kept):
+                await self._archive.wait(shard, video)
+            async for part in self._archive.parts(shard, video, number, end, left - kept, kept):
                 left -= len(part.messages)
                 yield part
             number = end
@@ -237,7 +167,7 @@ class Replays:
         state = await self._reader.state(shard)
         if state.first_ms is None or state.first_ms >= since_ms:
             with contextlib.suppress(HistoryAwayError):
-                stored |= await self._archived_since(shard, video, min(upto, state.first - 1), since_ms, limit)
+                stored |= await self._archive.since(shard, video, min(upto, state.first - 1), since_ms, limit)
         return [stored[number] for number in sorted(stored)]
 
     async def _stored_since(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> dict[int, int]:
@@ -251,15 +181,6 @@ class Replays:
             messages, reached, _ = await self._read(shard, video, reached, upto)
             stored |= {one.number: one.posted_ms for one in messages}
         return stored
-
-    async def _archived_since(self, shard: int, video: str, upto: int, since_ms: int, limit: int) -> dict[int, int]:
-        archived: dict[int, int] = {}
-        page = await self._ask_history(shard, video, 0, upto, HISTORY_PAGE)
-        while True:
-            archived |= {one.number: one.posted_ms for one in page.messages if one.posted_ms >= since_ms}
-            if not page.more or not page.messages or page.messages[0].posted_ms < since_ms or len(archived) >= limit:
-                return archived
-            page = await self._ask_history(shard, video, 0, page.messages[0].number - 1, HISTORY_PAGE)
 
     async def _read(self, shard: int, video: str, after: int, upto: int) -> tuple[list[Message], int, int]:
         """Return the stream's next messages, the number up to which they are all, and how many come after them.
@@ -321,86 +242,3 @@ class Replays:
         """Return how many messages of a video the stream holds above a number."""
         batch, pending = await self._reader.after(shard, video, number, 1)
         return len(batch) + pending
-
-    async def _archived(
-        self, shard: int, video: str, after: int, upto: int, limit: int, kept: int
-    ) -> AsyncGenerator[Part, None]:
-        """Yield what is archived with `after` < number <= `upto`, oldest first: all, or the newest `limit`.
-
-        `kept` messages follow, which the stream keeps.
-
-        History is read downward. Where there is more than a page, a first pass finds out where the pages end, and a
-        second one fetches them again from the oldest on: so no more than one is held.
-        """
-        number = after
-        try:
-            if limit > 0:
-                page = await self._ask_history(shard, video, after, upto, min(limit, HISTORY_PAGE))
-                ends = [(max(after, min(upto, page.through)), kept)]  # each with how many messages follow
-                limit -= len(page.messages)
-                while page.more and page.messages and limit > 0:
-                    ends.append((page.messages[0].number - 1, ends[-1][1] + len(page.messages)))
-                    page = await self._ask_history(shard, video, after, ends[-1][0], min(limit, HISTORY_PAGE))
-                    limit -= len(page.messages)
-                part = page.part(after, *ends.pop())
-                number = part.upto
-                yield part
-                while ends:
-                    page = await self._ask_history(shard, video, number, ends[-1][0], HISTORY_PAGE)
-                    part = page.part(number, *ends.pop())
-                    number = part.upto
-                    yield part
-        except HistoryAwayError as error:
-            _log.warning("replay incomplete: history is away", video=video, reason=str(error))
-        if number < upto:
-            yield Part((), upto, (number + 1, upto))
-
-    async def _wait_for_history(self, shard: int, video: str) -> None:
-        """Wait until history answers, for as long as a gap in live may take; does not fail where it does not."""
-        give_up_at = self._loop.time() + self._live_patience_s
-        while self._loop.time() < give_up_at:
-            try:
-                await self._ask_history_once(shard, video, 0, MAX_NUMBER, 1, HISTORY_TIMEOUT_S)
-            except HistoryAwayError:
-                await asyncio.sleep(LIVE_PAUSE_S)
-            else:
-                self._history_rests_until = 0.0
-                return
-
-    async def _ask_history(self, shard: int, video: str, after: int, upto: int, limit: int) -> _Archived:
-        if self._loop.time() < self._history_rests_until:
-            raise HistoryAwayError("it was away a moment ago")
-        pauses_s = iter(self._pauses_s)
-        while True:
-            try:
-                return await self._ask_history_once(shard, video, after, upto, limit, HISTORY_TIMEOUT_S)
-            except HistoryAwayError as error:
-                pause_s = next(pauses_s, None)
-                if pause_s is None or isinstance(error.__cause__, TimeoutError):
-                    self._history_rests_until = self._loop.time() + HISTORY_REST_S
-                    raise
-            await asyncio.sleep(pause_s)
-
-    async def _ask_history_once(
-        self, shard: int, video: str, after: int, upto: int, limit: int, timeout_s: float
-    ) -> _Archived:
-        request = orjson.dumps({"video": video, "after": after, "upto": upto, "limit": limit})
-        try:
-            reply = await self._connection.request(subjects.history(shard), request, timeout=timeout_s)
-            answer: dict[str, Any] = orjson.loads(reply.data)
-            if "error" in answer:
-                raise HistoryAwayError(answer["error"])
-            return _Archived([_archived_message(row) for row in answer["comments"]], answer["through"], answer["more"])
-        except (nats.errors.Error, OSError) as error:
-            raise HistoryAwayError(type(error).__name__) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise HistoryAwayError("its answer makes no sense") from error
-
-
-def _archived_message(row: list[Any]) -> Message:
-    number, posted_ms, kind, user_id, message, name, role = row
-    if kind != COMMENT_KIND:
-        return Message(number, kind, posted_ms, message.encode() if message is not None else b"")
-    if user_id is None:
-        return Message(number, "deleted", posted_ms, b"")
-    return Message(number, None, posted_ms, encode_payload(user_id, message, name, role))

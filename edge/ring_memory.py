@@ -1,7 +1,8 @@
 """What all rings of an edge hold together, bounded.
 
-Where they would hold more, the ring that has taken in nothing for the longest time is emptied. Its viewers notice
-nothing; one who comes back to that video is replayed out of JetStream instead of memory.
+Where they would hold more, the ring that has taken in nothing for the longest time is emptied. Its viewers have been
+written what was in it, and notice nothing. Only one whose socket was full is told what it missed (`skipped`), as if the
+ring had moved on; and one who comes back to that video is replayed out of JetStream instead of memory.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from edge.channel import Channel
+from edge.messages import Message
 from edge.metrics import BUNDLES, SAMPLED_VIDEOS, UNREADABLE
-from edge.replays import Message, Replays
+from edge.replays import Replays
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import StoreError
 from runtime.logs import get_logger

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from edge.channels import OpenVideo
+from edge.messages import Part
 from edge.metrics import SHARED_PIECES
 from edge.pieces import Piece, Pieces
 from edge.preceding import count_preceding
-from edge.replays import Part, Replays
+from edge.replays import Replays
 from wire.sampling import Sampler
-
-if TYPE_CHECKING:
-    from edge.channels import OpenVideo
 
 READS_AT_ONCE: Final = 16  # on this edge; further ones wait for their turn
 SLACK: Final = 0.05  # by which a replay out of kept pieces may be deeper than allowed: what came since they were read

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import orjson
 
+from edge.archive import HistoryAwayError
 from edge.channels import Channels, OpenVideo
 from edge.moderation import Moderation
-from edge.replays import HistoryAwayError, Replays
+from edge.replays import Replays
 from runtime.jetstream import StoreError
 from runtime.logs import get_logger
 from wire.comment import decode_payload, is_comment

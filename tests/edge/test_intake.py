@@ -248,11 +248,11 @@ async def test_after_a_trim_the_next_comment_of_a_quiet_video_needs_no_history()
 async def test_a_gap_in_live_waits_for_history_where_only_history_has_it():
     shard = Shard([1])
     opened = Opened(shard)
-    opened.feed._replays._live_patience_s = 5
+    opened.feed._replays._archive._live_patience_s = 5
     await opened.open()
     shard.numbers += [5, 9, 12]
     shard.first, shard.through, shard.history_is_away = 9, 12, True
-    opened.feed._replays._history_rests_until = asyncio.get_running_loop().time() + 60  # a replay found it away
+    opened.feed._replays._archive._rests_until = asyncio.get_running_loop().time() + 60  # a replay found it away
     await opened.copies.bring(12, 9)
     while shard.asked < 4:  # noqa: ASYNC110  it asks in vain
         await asyncio.sleep(0.01)

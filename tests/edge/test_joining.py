@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from edge.channel import PIECE_BYTES
 from edge.channels import OpenVideo
 from edge.joining import Joining, Position
-from edge.replays import MAX_DEPTH, Message, Replays
+from edge.messages import Message
+from edge.replays import MAX_DEPTH, Replays
 from edge.shared_replays import SharedReplays
 from tests.edge.recording import RecordingViewer
 from tests.edge.shard import POSTED_MS, Shard

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.replays import HistoryAwayError, Part, Replays
+from edge.archive import HistoryAwayError
+from edge.messages import Part
+from edge.replays import Replays
 from runtime.jetstream import StoreAwayError
 from tests.edge.shard import SHARD, VIDEO, Shard
 
