@@ -15,10 +15,13 @@ from edge.audience import LARGE, Audience
 from edge.channel import Channel
 from edge.channels import OpenVideo
 from edge.pacer import Pacer
+from edge.roster import Roster
 from edge.turns import VIDEOS_AT_ONCE
 from runtime import jetstream
+from runtime.settings import Settings
 from tests.edge.recording import RecordingViewer
 from tests.edge.waiting import until
+from wire import subjects
 
 VIDEO = "counted"
 EDGES, SHARDS = 20, 64  # whose words an edge remembers
@@ -179,6 +182,27 @@ async def test_thousands_of_videos_are_told_a_few_in_each_turn_of_the_event_loop
 
 async def no_publish(_subject: str, _data: bytes) -> None:
     """Nobody else is there."""
+
+
+async def test_work_that_fails_and_begins_again_does_not_listen_once_more(monkeypatch):
+    monkeypatch.setattr("edge.audience.TELL_EVERY_S", 0)
+    subscribed: list[str] = []
+
+    async def subscribe(subject: str, **_: object) -> None:
+        subscribed.append(subject)
+
+    async def fail(_subject: str, _data: bytes) -> None:
+        raise RuntimeError("a defect")
+
+    connection = SimpleNamespace(subscribe=subscribe, publish=fail)
+    audience = Watching(connection, 1).audience
+    roster = Roster(Settings(direct_url="https://edge.example"), connection, lambda: 1)  # type: ignore[arg-type]
+    for part in (audience, roster):
+        await part.start()
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                await part.run()
+    assert subscribed == [subjects.audience("*"), subjects.EDGES]
 
 
 async def test_viewers_are_told_of_a_change_and_not_more_often_than_it_is_worth(connections):
