@@ -74,10 +74,12 @@ async def test_an_edge_is_restarted_under_5000_viewers_who_miss_nothing_and_thos
         delays = [watcher.came_at[number] - at for watcher in watching for number, at in posted.items()]
         assert statistics.median(delays) < 0.2
         assert max(delays) < LONGEST_S + held_up.longest_s
-        assert edge.metric("livecomments_viewers") > 0
         assert other.metric("livecomments_viewers") > ON_THE_OTHER
         both = edge.metric("livecomments_viewers") + other.metric("livecomments_viewers")
         assert both == ON_THE_EDGE + ON_THE_OTHER
+        # How many of them found the edge started again depends on how long that took; it takes viewers in, at any rate.
+        everyone += await open_watchers(1, video, token, [edge.port])
+        await until(lambda: everyone[-1].is_live)
     finally:
         posting.cancel()
         holding.cancel()
