@@ -8,7 +8,6 @@ so that parts that talk to NATS alone can check it too.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +31,7 @@ SHARDS_KEY: Final = "livecomments-shards"
 
 _S_TO_NS: Final = 1_000_000_000
 _NO_STREAM: Final = 10059
+_LATER: Final = 503  # no leader yet, or not started yet
 _ASK_AGAIN_S: Final = 0.25
 
 
@@ -40,7 +40,8 @@ async def provision(
 ) -> None:
     """Make every stream as it should be; a second run changes nothing. `done` is told each stream's name.
 
-    Raises `SettingsError` when the cluster was born with another number of shards, `StoreError` when JetStream refuses.
+    Raises `SettingsError` when the cluster was born with another number of shards, `StoreError` when JetStream refuses,
+    or does not answer for `START_WAIT_S`, a call.
     """
     born_with = await database.fetchval(
         "INSERT INTO cluster (shards) VALUES ($1) ON CONFLICT (one_row) DO UPDATE SET one_row = true RETURNING shards",
@@ -62,11 +63,7 @@ async def check_shards(connection: Client, settings: Settings) -> None:
 
     Waits while JetStream comes up; raises `StoreAwayError` when that takes longer than `START_WAIT_S`.
     """
-    try:
-        async with asyncio.timeout(START_WAIT_S):
-            answer = await _first_stream(connection)
-    except TimeoutError:
-        raise StoreAwayError(f"JetStream at {settings.nats_url} does not answer") from None
+    answer = await _answer(connection, f"STREAM.INFO.{subjects.stream_name(0)}")
     if "error" in answer:
         raise SettingsError("the streams are not there yet: run 'livecomments streams'")
     check_born_with(int(answer["config"].get("metadata", {}).get(SHARDS_KEY, "0")), settings)
@@ -110,15 +107,38 @@ async def _change(connection: Client, shard: int, changed: dict[str, Any]) -> No
         raise StoreError(f"{name}: {answer['error'].get('description')}")
 
 
-async def _first_stream(connection: Client) -> dict[str, Any]:
-    """Return what JetStream says about the first shard's stream, once it says something that is not "later"."""
-    while True:
-        end_if_cancelled()
-        with contextlib.suppress(StoreAwayError):
-            answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(0)}")
-            if answer.get("error", {}).get("code") != 503:  # no leader yet, or not started yet
-                return answer
-        await asyncio.sleep(_ASK_AGAIN_S)
+async def _answer(connection: Client, call: str, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return JetStream's answer, once it says something that is not "later": it starts, or a leader is being elected.
+
+    Raises `StoreAwayError` when that takes longer than `START_WAIT_S`.
+    """
+    said = ""
+    try:
+        async with asyncio.timeout(START_WAIT_S):
+            while True:
+                end_if_cancelled()
+                try:
+                    answer = await jetstream.api(connection, call, wanted)
+                except StoreAwayError as error:
+                    said = str(error)
+                else:
+                    error_said = answer.get("error", {})
+                    if error_said.get("code") != _LATER:
+                        return answer
+                    said = str(error_said.get("description"))
+                await asyncio.sleep(_ASK_AGAIN_S)
+    except TimeoutError:
+        raise StoreAwayError(f"JetStream has no answer to {call} for {START_WAIT_S} s: {said}") from None
+
+
+async def _there(connection: Client, name: str) -> dict[str, Any] | None:
+    """Return what JetStream says of a stream, None where there is none. Raises `StoreError`."""
+    answer = await _answer(connection, f"STREAM.INFO.{name}")
+    if "error" not in answer:
+        return answer
+    if answer["error"].get("err_code") == _NO_STREAM:
+        return None
+    raise StoreError(f"{name}: {answer['error'].get('description')}")
 
 
 def check_born_with(shards: int | None, settings: Settings) -> None:
@@ -133,20 +153,20 @@ def check_born_with(shards: int | None, settings: Settings) -> None:
 
 
 async def _provision_shard(connection: Client, database: asyncpg.Connection, settings: Settings, shard: int) -> None:
-    position = await database.fetchrow("SELECT through, lift_to FROM archive_position WHERE shard = $1", shard)
-    last = await _last(connection, shard)
-    if position is not None and last is not None:
-        if position["lift_to"] is not None:
+    through = await database.fetchval("SELECT through FROM archive_position WHERE shard = $1", shard)
+    there = await _there(connection, subjects.stream_name(shard))
+    if through is not None and there is not None:
+        # Asked for after the stream, whose answer may have taken a while.
+        if await database.fetchval("SELECT lift_to FROM archive_position WHERE shard = $1", shard) is not None:
             return  # the stream is being lifted: what it takes is the archiver's to say
-        if last < position["through"]:
+        if int(there["state"]["last_seq"]) < through:
             # An older copy: nothing may be stored in it before the archiver has lifted the shard.
             await database.execute(
                 "UPDATE archive_position SET lift_to = through + 1 WHERE shard = $1 AND lift_to IS NULL", shard
             )
             await take_subjects_off(connection, shard)
             return
-    through = position["through"] if position is not None else 0
-    first = max(time.time_ns() // 1000, through + 1)
+    first = max(time.time_ns() // 1000, (through or 0) + 1)
     config = await make_shard_stream(connection, settings, shard, first)
     # The stream's own first number is where its archive begins: also when an earlier run ended right after creating
     # it, and when a stream that was lost has been replaced by one that starts above every number known.
@@ -158,12 +178,6 @@ async def _provision_shard(connection: Client, database: asyncpg.Connection, set
         shard,
         config["first_seq"] - 1,
     )
-
-
-async def _last(connection: Client, shard: int) -> int | None:
-    """Return the last number of a shard's stream, None where there is no stream."""
-    answer = await jetstream.api(connection, f"STREAM.INFO.{subjects.stream_name(shard)}")
-    return None if "error" in answer else int(answer["state"]["last_seq"])
 
 
 def _shard_stream(settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:
@@ -248,18 +262,16 @@ def _revocations_stream(settings: Settings) -> dict[str, Any]:
 async def _create_or_update(connection: Client, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the stream's configuration as it is now."""
     name = wanted["name"]
-    answer = await jetstream.api(connection, f"STREAM.INFO.{name}")
-    if "error" in answer:
-        if answer["error"].get("err_code") != _NO_STREAM:
-            raise StoreError(f"{name}: {answer['error'].get('description')}")
-        answer = await jetstream.api(connection, f"STREAM.CREATE.{name}", wanted)
+    there = await _there(connection, name)
+    if there is None:
+        answer = await _answer(connection, f"STREAM.CREATE.{name}", wanted)
     else:
-        now = answer["config"]
+        now = there["config"]
         # The first number was fixed at creation; metadata holds the server's own entries as well.
         changed = {key: value for key, value in wanted.items() if key not in ("first_seq", "metadata")}
         if all(now.get(key, _DEFAULTS.get(key)) == value for key, value in changed.items()):
             return dict(now)
-        answer = await jetstream.api(connection, f"STREAM.UPDATE.{name}", {**now, **changed})
+        answer = await _answer(connection, f"STREAM.UPDATE.{name}", {**now, **changed})
     if "error" in answer:
         raise StoreError(f"{name}: {answer['error'].get('description')}")
     return dict(answer["config"])
