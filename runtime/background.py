@@ -28,12 +28,14 @@ class Background:
     """
 
     def __init__(self) -> None:
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, name: str, work: Work) -> None:
         """Do `work` until it returns; when it raises, once more after `RESTART_S`."""
         FAILED.labels(name)  # so that it is there, as 0
-        self._tasks.append(asyncio.create_task(_until_done(name, work), name=name))
+        task = asyncio.create_task(_until_done(name, work), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Cancel all of it, and wait until it has ended, up to `timeout_s`."""

@@ -65,6 +65,7 @@ class Writer:
         renewable_s = RENEWABLE_S if settings.guests else 0
         self._revoking = Revoking(self._credentials, self._limits, self.batchers, renewable_s)
         self._states: VideoStates | None = None
+        self._log: AuditLog | None = None
         self._posting: Posting | None = None
         self._moderating: Moderating | None = None
         self._tracer = make_tracer(settings, NAME)
@@ -88,11 +89,8 @@ class Writer:
         await watch.start(connection)
         marks = Marks(connection, settings.shards, self._found_short)
         await marks.start()
-        publisher, known, log = (
-            Publisher(connection),
-            KnownKeys(settings.key_life_s),
-            AuditLog(connection, settings.shards),
-        )
+        publisher, known = Publisher(connection), KnownKeys(settings.key_life_s)
+        log = self._log = AuditLog(connection, settings.shards)
         hot = HotVideos(connection, settings.readable_rate)
 
         def acknowledged(shard: int, video: str, number: int, payload: bytes | None) -> None:
@@ -110,13 +108,14 @@ class Writer:
             self._background.begin(f"batcher-{shard}", batcher.run)
 
     async def drain(self) -> None:
-        """Take nothing any more, and give what was taken its answer."""
+        """Take nothing any more, give what was taken its answer, and report the last of it for the loss audit."""
         await asyncio.gather(*(batcher.drain() for batcher in self.batchers))
+        if self._log is not None:
+            await self._log.report()
 
     async def stop(self) -> None:
         """End the batchers and the connection."""
-        for batcher in self.batchers:
-            batcher.continuity.end()
+        await asyncio.gather(*(batcher.continuity.end() for batcher in self.batchers))
         await self._background.stop()
         if self._classifier is not None:
             await self._classifier.close()

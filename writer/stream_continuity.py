@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from nats.aio.client import Client
 
 from runtime import jetstream
+from runtime.background import Background
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import StoreAwayError, StoreError, StreamState
 from runtime.logs import get_logger
@@ -44,7 +45,7 @@ class Continuity:
         self._claim: Claim | None = None
         self._checked_on: int | None = None  # the connection
         self._checking = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._gauge = metrics.STREAM_SHORT.labels(shard)
         self._gauge.set(0)
 
@@ -107,12 +108,11 @@ class Continuity:
 
     def check_soon(self) -> None:
         """Check it by itself, as often as it takes, within bounds: there may be nothing to send."""
-        self._keep(self._check_until_answered())
+        self._background.begin(f"continuity-{self._shard}", self._check_until_answered)
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Stop waiting for a lift."""
-        for task in self._tasks:
-            task.cancel()
+        await self._background.stop()
 
     async def _check_until_answered(self) -> None:
         for _ in range(MAX_CHECKS):
@@ -135,13 +135,8 @@ class Continuity:
             known=claim.known,
             again=claim.again,
         )
-        self._keep(self._wait_until_over())
+        self._background.begin(f"lift-{self._shard}", self._wait_until_over)
         self._changed()
-
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _wait_until_over(self) -> None:
         while not await self._is_over():

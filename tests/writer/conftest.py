@@ -69,7 +69,7 @@ class Harness:
         self.batcher.continuity.heard(claim)
 
     async def stop(self) -> None:
-        self.batcher.continuity.end()
+        await self.batcher.continuity.end()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

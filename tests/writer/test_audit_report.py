@@ -17,6 +17,7 @@ from wire.audit import MAX_NUMBERS, MAX_VIDEOS, Acknowledged, add_up, decode_rep
 from wire.comment import encode_payload, event_data, event_payload
 from wire.number import MAX_NUMBER
 from wire.sse import comment_event
+from writer import audit_log
 from writer.audit_log import AuditLog
 
 MASK = 2**64 - 1
@@ -72,6 +73,19 @@ def test_another_text_or_another_number_is_another_digest(numbers: list[int]):
 def test_the_payload_is_found_again_in_an_event(text: str):
     payload = encode_payload("user", text, "Ann", "host")
     assert event_payload(comment_event(7, event_data(7, 1_700_000_000_000, payload))) == payload
+
+
+async def test_a_writer_that_stops_reports_what_it_has_acknowledged_since_the_last_report(
+    start_writer, connection, videos, monkeypatch
+):
+    monkeypatch.setattr(audit_log, "REPORT_EVERY_S", 3_600)
+    writer, video = await start_writer(), videos()
+    heard = await connection.subscribe(subjects.audit("*"))
+    await connection.flush()
+    answers = [await writer.post(video, f"text {n}") for n in range(3)]
+    await writer.service.drain()
+    report = decode_report((await heard.next_msg(timeout=5)).data)
+    assert report[video].numbers == [one.number for one in answers]
 
 
 async def test_what_was_acknowledged_is_reported_and_a_repeat_is_not_reported_again(start_batcher, connection, videos):

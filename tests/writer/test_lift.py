@@ -7,13 +7,15 @@ import asyncio
 import orjson
 import pytest
 
-from runtime import jetstream
+from runtime import background, jetstream
+from runtime.jetstream import StreamState
 from runtime.streams import put_subjects_back, take_subjects_off
 from tests.writer.conftest import outcomes, stored, until
 from wire import subjects
 from wire.mark import Claim
 from wire.problem import Refused
 from writer.entry import Kept, NotKept
+from writer.stream_continuity import Continuity
 
 FAR = 10**9
 
@@ -60,6 +62,30 @@ async def test_a_stream_that_gives_a_number_again_stops_all_writers_until_it_is_
     await until(lambda: not (batcher.batcher.continuity.is_short or other.batcher.continuity.is_short))
     kept = await outcomes([one.post("lifted", video=video) for one in (batcher, other)])
     assert sorted(one.number for one in kept) == [known + 1, known + 2]
+
+
+async def test_a_shard_takes_comments_again_though_the_wait_for_its_lift_failed_unforeseen(
+    start_batcher, connection, videos, monkeypatch
+):
+    monkeypatch.setattr(background, "RESTART_S", 0)
+    batcher, video, state = await start_batcher(), videos(), Continuity._state
+    (first,) = await outcomes([batcher.post("before", video=video)])
+    failed = asyncio.Event()
+
+    async def fails_once(self: Continuity) -> StreamState:
+        if failed.is_set():
+            return await state(self)
+        failed.set()
+        raise KeyError("state")
+
+    monkeypatch.setattr(Continuity, "_state", fails_once)
+    batcher.heard(Claim(first.number + FAR, certain=True))
+    await asyncio.wait_for(failed.wait(), 20)
+    assert batcher.batcher.continuity.is_short
+    await lift(connection, 0, first.number + FAR + 1)
+    await until(lambda: not batcher.batcher.continuity.is_short)
+    (kept,) = await outcomes([batcher.post("lifted", video=video)])
+    assert kept.number == first.number + FAR + 1
 
 
 async def test_what_is_sent_while_the_shard_is_lifted_is_held_and_gets_a_number_above(
