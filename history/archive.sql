@@ -37,7 +37,8 @@ SELECT comment_at($1, $2, $3)
 -- replay --
 -- The newest messages of any kind above $3 and up to $4, newest first, each with how far the shard is archived in this
 -- very snapshot; where there is no message, one row says that alone. The text of a removed comment stays here. What a
--- control message says stands in the place of a text.
+-- control message says stands in the place of a text. Whether a user of the video is being removed is asked once, and not
+-- once a message; for a page of some fifty rows that would save less than it costs to plan.
 SELECT position.through, found.comment_id, found.posted_ms, found.kind, found.removed_by,
        CASE WHEN found.removed_by IS NULL THEN found.user_id END AS user_id,
        CASE WHEN found.kind <> 'comment' THEN found.detail::text
@@ -46,11 +47,13 @@ SELECT position.through, found.comment_id, found.posted_ms, found.kind, found.re
        CASE WHEN found.removed_by IS NULL THEN found.role END AS role
 FROM archive_position AS position
 LEFT JOIN LATERAL (
-    SELECT comment_id, posted_ms, kind, user_id, message, name, role, detail, coalesce(deleted_by, (
-        SELECT upto FROM removals
-        WHERE removals.shard = $1 AND removals.video_id = $2 AND removals.user_id = comments.user_id
-              AND upto > comment_id
-    )) AS removed_by
+    SELECT comment_id, posted_ms, kind, user_id, message, name, role, detail, coalesce(deleted_by, CASE
+        WHEN EXISTS (SELECT FROM removals WHERE removals.shard = $1 AND removals.video_id = $2) THEN (
+            SELECT upto FROM removals
+            WHERE removals.shard = $1 AND removals.video_id = $2 AND removals.user_id = comments.user_id
+                  AND upto > comment_id
+        )
+    END) AS removed_by
     FROM comments
     WHERE shard = $1 AND video_id = $2 AND comment_id > $3 AND comment_id <= $4
     ORDER BY comment_id DESC

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import asyncpg
@@ -78,6 +78,16 @@ async def read(session: asyncpg.Connection, query: str, *values: Any) -> list[di
     return steps
 
 
+def steps_in(plan: str, table: str) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a plan that look into a table."""
+    nodes = [orjson.loads(plan)[0]["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", ())
+        if node.get("Relation Name") == table:
+            yield node
+
+
 def blocks(steps: list[dict[str, Any]]) -> list[int]:
     """Which blocks were read, counted from the oldest."""
     return [int(step["Relation Name"].rsplit("_", 1)[1]) - BASE // BLOCK for step in steps]
@@ -141,6 +151,11 @@ async def test_a_replay_reads_as_a_page_does(session: asyncpg.Connection) -> Non
     steps = await read(session, "replay", 0, "v7", 0, MAX_NUMBER, 101)
     assert blocks(steps) == [BLOCKS - 1]
     assert sum(step["Index Searches"] for step in steps) == 1
+
+
+async def test_a_replay_asks_once_for_removals_and_not_once_a_message(session: asyncpg.Connection) -> None:
+    plan = await session.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {_QUERIES['replay']}", 0, "v7", 0, MAX_NUMBER, 101)
+    assert sum(step["Actual Loops"] for step in steps_in(plan, "removals")) == 1
 
 
 async def test_a_time_is_found_in_milliseconds(session: asyncpg.Connection) -> None:
