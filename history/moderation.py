@@ -24,6 +24,7 @@ from runtime.jetstream import StoreError
 from runtime.postgres import ArchiveAwayError
 from runtime.tokens import Identity, UnknownKeyError
 from runtime.video_states import VideoStates
+from wire.control import MODERATORS
 from wire.number import MAX_NUMBER
 from wire.page import parse_page_request
 from wire.problem import Refused
@@ -31,7 +32,6 @@ from wire.subjects import OPERATORS
 from wire.video import check_video, shard_of
 from wire.video_state import NOTHING, VideoState
 
-MODERATORS: Final = ("moderator", "host")
 EVERY_VIDEO: Final = "*"
 REST_S: Final = 2.0  # for which nobody waits for a state, once one could not be read
 

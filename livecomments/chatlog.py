@@ -18,7 +18,8 @@ from typing import BinaryIO, Final, cast
 import click
 import orjson
 
-from runtime.tokens import MAX_USER_ID_CHARACTERS, is_user_id
+from runtime.tokens import is_user_id
+from wire.orders import MAX_USER_ID_CHARACTERS
 
 MAX_LINE_BYTES: Final = 256 * 1024
 MAX_TIME_S: Final = 366 * 86400  # a year: what is beyond is milliseconds, or a date, taken for seconds

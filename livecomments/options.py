@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from runtime.tokens import MAX_USER_ID_CHARACTERS, is_user_id
+from runtime.tokens import is_user_id
+from wire.orders import MAX_USER_ID_CHARACTERS
 from wire.problem import Refused
 from wire.video import check_video
 

@@ -25,6 +25,7 @@ import orjson
 from runtime.key_sources import FETCH_LIMIT_S, KeySources
 from runtime.settings import HMAC, PREFIX, Settings, SettingsError
 from runtime.token_keys import Key
+from wire.orders import MAX_USER_ID_CHARACTERS
 from wire.problem import Refused
 from wire.text import turns_what_is_outside
 
@@ -32,7 +33,6 @@ MAX_TOKEN_BYTES: Final = 8 * 1024
 MAX_CACHED_TOKENS: Final = 20_000
 MAX_CACHED_TOKEN_BYTES: Final = 2 * 1024  # larger ones name many videos or users: they are verified each time
 MAX_FOLLOWING: Final = 1_000
-MAX_USER_ID_CHARACTERS: Final = 128
 MAX_WAITING: Final = 1_000  # requests whose token names an unknown key, while the issuer is asked for it
 
 Role = Literal["viewer", "moderator", "host"]

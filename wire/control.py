@@ -37,6 +37,8 @@ REVOKE: Final = "revoke"
 LIFT: Final = "lift"
 KINDS: Final = (DELETE, BAN, UNBAN, STATE, WORDS, REVOKE, LIFT)
 
+MODERATORS: Final = ("moderator", "host")  # the roles that may do it; `revoke` and `lift` are for operators
+
 # What `PUT /videos/{video}` sets, and how it is as long as nobody has set it.
 STATE_DEFAULTS: Final[dict[str, bool | int]] = {
     "slowModeS": 0,

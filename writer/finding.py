@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
-import nats.errors
 import orjson
 from nats.aio.client import Client
 
@@ -22,9 +20,8 @@ from wire.control import BAN, DELETE
 from wire.problem import Refused
 from wire.video import shard_of
 from wire.video_state import NOTHING, Removal, VideoState
+from writer.asking_history import Archived, ArchiveSilentError, archived
 from writer.batcher import Batcher
-
-ASK_HISTORY_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +35,6 @@ class Found:
     posted_ms: int
     deleted_by: int | None = None
     removal: VideoState = NOTHING
-
-
-@dataclass(frozen=True, slots=True)
-class _Archived:
-    """What history has of one number, None for nothing; `through` is how far it is archived."""
-
-    row: list[Any] | None
-    deleted_by: int | None
-    through: int
 
 
 class Finding:
@@ -89,8 +77,8 @@ class Finding:
         if kept is not None:
             kind, payload = (kept.kind if kept.subject == subjects.comments(shard, video) else None), kept.payload
         else:
-            row = (await self._archived(shard, video, by)).row
-            kind, payload = (row[2], row[4]) if row is not None else (None, b"")
+            message = (await self._archived(shard, video, by)).message
+            kind, payload = (message.kind, message.text or "") if message is not None else (None, "")
         if kind not in (DELETE, BAN):
             return None
         try:
@@ -108,23 +96,16 @@ class Finding:
 
     async def _archived_comment(self, shard: int, video: str, number: int) -> Found:
         found = await self._archived(shard, video, number)
-        if found.row is not None and found.row[2] == COMMENT_KIND:
-            return Found(found.row[3], found.row[1], found.deleted_by)
+        if found.message is not None and found.message.kind == COMMENT_KIND:
+            return Found(found.message.user_id, found.message.posted_ms, found.deleted_by)
         if found.through < number <= self._batchers[shard].continuity.known:
             raise Refused("unavailable")  # it may have been deleted a moment ago, and is not archived yet
         raise Refused("no_comment")
 
-    async def _archived(self, shard: int, video: str, number: int) -> _Archived:
-        asked = {"video": video, "after": number - 1, "upto": number, "limit": 1}
+    async def _archived(self, shard: int, video: str, number: int) -> Archived:
         try:
-            reply = await self._connection.request(subjects.history(shard), orjson.dumps(asked), timeout=ASK_HISTORY_S)
-            answer = orjson.loads(reply.data)
-            if "error" in answer:
-                raise Refused("unavailable")
-            row = next((row for row in answer["comments"] if row[0] == number), None)
-            deleted_by = answer.get("deletedBy", {}).get(str(number))
-            return _Archived(row, deleted_by, int(answer["through"]))
-        except (nats.errors.Error, OSError, ValueError, KeyError, TypeError, IndexError):
+            return await archived(self._connection, shard, number, video)
+        except ArchiveSilentError:
             raise Refused("unavailable") from None
 
 

@@ -16,6 +16,7 @@ from runtime.jetstream import StoreError
 from runtime.tokens import Identity, Role
 from runtime.video_states import VideoStates
 from wire.blocked_words import BlockedWords, blocked_words
+from wire.control import MODERATORS
 from wire.problem import Refused
 from wire.video_state import VideoState
 from writer.classifier import Classifier
@@ -26,7 +27,6 @@ ASK_AGAIN_S: Final = 0.25
 MAX_WAITING: Final = 4_096  # POSTs to videos whose state is being read
 MAX_REMEMBERED: Final = 100_000  # users on videos in slow mode; beyond that the one longest silent may speak at once
 MAX_READY: Final = 10_000  # videos whose rules are kept ready; those of others are made ready again
-MODERATORS: Final = ("moderator", "host")
 
 
 @dataclass(frozen=True, slots=True)

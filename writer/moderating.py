@@ -23,7 +23,7 @@ from runtime.logs import get_logger
 from runtime.tokens import Identity
 from runtime.video_states import VideoStates
 from wire import control, headers, subjects
-from wire.control import Actor, Control, encode_control
+from wire.control import MODERATORS, Actor, Control, encode_control
 from wire.orders import parse_ban, parse_comment_id, parse_reason, parse_state, parse_user_id, parse_words
 from wire.problem import Refused
 from wire.video import check_video, shard_of
@@ -36,7 +36,6 @@ from writer.metrics import MODERATED
 
 STATE_RESERVE_BYTES: Final = 192 * 1024  # of a video's state: for all blocked words, and the newest removals
 _NOBODY: Final = "\0"  # the user of control messages' ids: no user's id holds a control character
-MODERATORS: Final = ("moderator", "host")
 
 _log = get_logger("moderation")
 
