@@ -11,6 +11,7 @@
 | `short.S` | who finds out | the shard's stream was found short: its writers stop, and its archiver lifts it |
 | `known.S` | writer, archiver | "which is the highest number that you know of?" |
 | `audit.S` | writer | which numbers it has acknowledged: the archiver and edges compare |
+| `audited.S` | archiver | which of these reports it has compared: archivers that stand by need not |
 | `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
 | `viewers.S` | edge | how many viewers it has of each of the shard's videos |
 | `moderation.video.S.V` | writer, archiver | the state of a video, kept by the stream `moderation` |
@@ -75,6 +76,11 @@ def known(shard: int | Literal["*"]) -> str:
 def audit(shard: int | Literal["*"]) -> str:
     """Return the subject on which a writer says what it has acknowledged."""
     return f"audit.{shard}"
+
+
+def audited(shard: int) -> str:
+    """Return the subject on which an archiver says which report it has compared."""
+    return f"audited.{shard}"
 
 
 def lifting(shard: int) -> str:

@@ -26,7 +26,7 @@ In the order of a comment's way:
 | `archive_watch.py` | how far each shard is in Postgres |
 | `stream_continuity.py` | whether a shard's stream still gives new numbers |
 | `judging.py` | whether a number that JetStream gave may be passed on |
-| `asking_history.py` | what a number stands for, where JetStream's word alone does not say |
+| `asking_history.py` | what history has of a number, where the stream alone does not say |
 | `audit_log.py` | what was acknowledged, reported for the loss audit |
 | `hot_videos.py` | which videos are stored so much of that their sample may be this writer's to publish |
 | `sample_publisher.py` | the sample of one hot video, published |
@@ -44,6 +44,7 @@ In the order of a comment's way:
 | `archive.py`, `archive.sql` | one shard in Postgres: whose turn it is, how far it is, storing more |
 | `setting_aside.py` | what Postgres cannot hold |
 | `archive_audit.py` | whether everything acknowledged is in Postgres |
+| `audit_reports.py` | what is to be looked for, and was not yet |
 | `trimming.py` | taking off the stream what is archived and old |
 | `retention.py` | dropping what is too old, a block at a time |
 | `archive_lag.py` | how far the archive is behind |

@@ -2,89 +2,106 @@
 
 from __future__ import annotations
 
-from collections import deque
+import contextlib
+import time
 from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
 
 from runtime.audit_metrics import ARCHIVE, AUDITED, DIFFERING, LOST, UNAUDITED
 from runtime.logs import get_logger
-from wire.audit import Acknowledged, add_up, decode_report, digest_of
+from wire import subjects
+from wire.audit import Acknowledged, add_up, digest_of
 from wire.comment import encode_payload
-from writer.archive import Archive
+from writer.archive import Archive, Words
+from writer.audit_reports import AuditReports, Report
 
-MAX_REPORTS: Final = 1_000  # that wait for their comments to be archived
-MAX_SET_ASIDE: Final = 1_000  # that are remembered
+MAX_NOT_COMPARABLE: Final = 1_000  # numbers that are remembered
+REPORTS_AT_ONCE: Final = 10  # compared between two batches: after an outage there are many, and the shard must go on
+NUMBERS_AT_ONCE: Final = 10_000  # … and no further report once they are so many
 LOGGED_NUMBERS: Final = 10
 
 _log = get_logger("audit")
 
 
 class ArchiveAudit:
-    """Compares one shard's reports with the rows, once the archive has come so far."""
+    """Compares one shard's reports with the rows, once the archive has come so far.
 
-    def __init__(self, shard: int) -> None:
+    `is_ours`: it is this archiver's turn, or nobody's that is known; what is dropped then is not compared by anybody.
+    """
+
+    def __init__(self, connection: Client, shard: int) -> None:
+        self.is_ours = True
+        self._connection = connection
         self._shard = shard
-        self._set_aside: dict[int, None] = {}
-        self._waiting: deque[tuple[int, dict[str, Acknowledged]]] = deque()  # each with its highest number
+        self._not_comparable: dict[int, None] = {}
+        self._reports = AuditReports()
 
     def heard(self, data: bytes) -> None:
         """Take a report."""
         try:
-            videos = decode_report(data)
+            dropped = self._reports.add(data, time.monotonic())
         except ValueError:
             _log.warning("a report makes no sense", shard=self._shard)
             return
-        if videos:
-            self._waiting.append((max(one.numbers[-1] for one in videos.values()), videos))
-        if len(self._waiting) > MAX_REPORTS:
-            _, dropped = self._waiting.popleft()
-            UNAUDITED.labels(ARCHIVE).inc(sum(len(one.numbers) for one in dropped.values()))
+        if dropped and self.is_ours:
+            UNAUDITED.labels(ARCHIVE).inc(dropped)
 
-    def was_set_aside(self, number: int) -> None:
-        """Postgres cannot hold this one: it is kept elsewhere, and counted there."""
-        self._set_aside[number] = None
-        if len(self._set_aside) > MAX_SET_ASIDE:
-            del self._set_aside[next(iter(self._set_aside))]
+    def compared(self, report: bytes) -> None:
+        """Whoever archives the shard has compared this one."""
+        self._reports.compared(report)
 
-    def forget(self) -> None:
-        """Somebody else archives the shard, and compares."""
-        self._waiting.clear()
+    def not_comparable(self, number: int) -> None:
+        """Nothing is to be looked for under this one: it was set aside, and counted there, or removed."""
+        self._not_comparable[number] = None
+        if len(self._not_comparable) > MAX_NOT_COMPARABLE:
+            del self._not_comparable[next(iter(self._not_comparable))]
 
-    async def compare(self, archive: Archive, through: int) -> None:
-        """Compare what is archived by now. Raises one of `postgres.AWAY`; then it is compared later."""
-        for _ in range(len(self._waiting)):
-            highest, videos = self._waiting[0]
-            if highest > through:
-                self._waiting.rotate(-1)
-                continue
-            if await self._compare(archive, videos, highest):
-                self._waiting.popleft()
-            else:
-                self._waiting.rotate(-1)
+    async def compare(self, archive: Archive, through: int) -> bool:
+        """Compare some of what is archived by now. Returns whether there is more of it.
 
-    async def _compare(self, archive: Archive, videos: dict[str, Acknowledged], highest: int) -> bool:
+        Raises one of `postgres.AWAY`; then it is compared later.
+        """
+        numbers = 0
+        for report in self._reports.due(through, REPORTS_AT_ONCE):
+            if numbers >= NUMBERS_AT_ONCE:
+                break
+            if not await self._compare(archive, report):
+                return False
+            numbers += report.count
+            self._reports.compared(report.id)
+            with contextlib.suppress(nats.errors.Error, OSError):  # else whoever takes over compares it again
+                await self._connection.publish(subjects.audited(self._shard), report.id)
+        return bool(self._reports.due(through, 1))
+
+    async def _compare(self, archive: Archive, report: Report) -> bool:
         """Return whether it could be compared: a Postgres that was set back is to be caught up first."""
+        videos = report.videos()
         rows = await archive.comments_of([(video, one.numbers[0], one.numbers[-1]) for video, one in videos.items()])
-        if (await archive.position() or 0) < highest:
+        if (await archive.position() or 0) < report.highest:
             return False
         for video, acknowledged in videos.items():
-            there = rows.get(video, {})
-            missing = [
-                number for number in acknowledged.numbers if number not in there and number not in self._set_aside
-            ]
-            AUDITED.labels(ARCHIVE).inc(len(acknowledged.numbers))
-            if missing:
-                LOST.labels(ARCHIVE).inc(len(missing))
-                _log.error(
-                    "acknowledged comments are not in the archive",
-                    video=video,
-                    count=len(missing),
-                    numbers=missing[:LOGGED_NUMBERS],
-                )
-            elif acknowledged.digest is not None:
-                words = [(number, there.get(number)) for number in acknowledged.numbers]
-                said = [digest_of(number, encode_payload(*one)) for number, one in words if one is not None]
-                # One that was removed, or set aside, cannot be compared any more.
-                if len(said) == len(words) and add_up(said) != acknowledged.digest:
-                    DIFFERING.labels(ARCHIVE).inc(len(acknowledged.numbers))
-                    _log.error("the archive holds something else than was acknowledged", video=video)
+            self._compare_one(video, acknowledged, rows.get(video, {}))
         return True
+
+    def _compare_one(self, video: str, acknowledged: Acknowledged, there: dict[int, Words | None]) -> None:
+        missing = [
+            number for number in acknowledged.numbers if number not in there and number not in self._not_comparable
+        ]
+        AUDITED.labels(ARCHIVE).inc(len(acknowledged.numbers))
+        if missing:
+            LOST.labels(ARCHIVE).inc(len(missing))
+            _log.error(
+                "acknowledged comments are not in the archive",
+                video=video,
+                count=len(missing),
+                numbers=missing[:LOGGED_NUMBERS],
+            )
+        elif acknowledged.digest is not None:
+            words = [(number, there.get(number)) for number in acknowledged.numbers]
+            said = [digest_of(number, encode_payload(*one)) for number, one in words if one is not None]
+            # One that was removed, or set aside, cannot be compared any more.
+            if len(said) == len(words) and add_up(said) != acknowledged.digest:
+                DIFFERING.labels(ARCHIVE).inc(len(acknowledged.numbers))
+                _log.error("the archive holds something else than was acknowledged", video=video)

@@ -1,11 +1,16 @@
-"""How far the archive is behind, watched apart from the archiving itself: also while Postgres is away."""
+"""How far the archive is behind, watched apart from the archiving itself: also while Postgres is away.
+
+Where this archiver has not seen the position, because it was started while Postgres was away already, the last one
+that another one announced is taken. Who has heard of none either says how much the stream holds, of which the older
+part may be archived: too much rather than nothing, or an outage would look over as soon as an archiver is restarted.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from runtime.cancelling import end_if_cancelled
@@ -22,11 +27,13 @@ _log = get_logger("archiver")
 
 
 class LagWatch:
-    """Watches the shards whose position this archiver knows; those of others are theirs to watch."""
+    """Watches the shards that are this archiver's, and all of them while Postgres is away."""
 
-    def __init__(self, reader: Reader, archivers: Sequence[ShardArchiver]) -> None:
+    def __init__(self, reader: Reader, archivers: Sequence[ShardArchiver], announced: Callable[[int], int]) -> None:
+        """`announced` says how far a shard is in Postgres by what any archiver was heard to say, 0 for nothing."""
         self._reader = reader
         self._archivers = archivers
+        self._announced = announced
         self._said_at: dict[int, float] = {}  # of the shards that lag
 
     async def run(self) -> None:
@@ -40,21 +47,25 @@ class LagWatch:
 
     async def _look_at(self, archiver: ShardArchiver) -> None:
         shard, through = archiver.shard, archiver.through
-        if through is None:
+        if through is None and archiver.is_postgres_away:
+            through = self._announced(shard)
+        if through is None:  # another archiver has the turn, and watches
             LAG_NUMBERS.labels(shard).set(0)
             LAG_SECONDS.labels(shard).set(0)
+            self._said_at.pop(shard, None)
             return
-        numbers = max(0, (await self._reader.state(shard)).last - through)
+        state = await self._reader.state(shard)
+        numbers = max(0, state.last - (through or state.first - 1))
         lag_s = await self._age_s(shard, through) if numbers else 0.0
         LAG_NUMBERS.labels(shard).set(numbers)
         LAG_SECONDS.labels(shard).set(lag_s)
-        self._say(shard, numbers, lag_s)
+        self._say(shard, numbers, lag_s, known=bool(through))
 
     async def _age_s(self, shard: int, through: int) -> float:
         oldest, _ = await self._reader.after(shard, "*", through, 1)
         return max(0.0, time.time() - oldest[0].posted_ms / 1000) if oldest else 0.0
 
-    def _say(self, shard: int, numbers: int, lag_s: float) -> None:
+    def _say(self, shard: int, numbers: int, lag_s: float, *, known: bool) -> None:
         if lag_s <= LAG_LIMIT_S:
             if self._said_at.pop(shard, None) is not None:
                 _log.info("the archive has caught up", shard=shard)
@@ -62,4 +73,5 @@ class LagWatch:
         now = time.monotonic()
         if now - self._said_at.get(shard, -LOG_INTERVAL_S) >= LOG_INTERVAL_S:
             self._said_at[shard] = now
-            _log.warning("the archive lags behind", shard=shard, numbers=numbers, seconds=round(lag_s, 1))
+            text = "the archive lags behind" if known else "Postgres was never reached: the archive lags by up to this"
+            _log.warning(text, shard=shard, numbers=numbers, seconds=round(lag_s, 1))

@@ -63,8 +63,9 @@ class ShardArchiver:
     ) -> None:
         self.shard = shard
         self.connected = False  # to Postgres: archiving or standing by
+        self.is_postgres_away = False  # as the last attempt to reach it showed
         self.held = False  # it is this archiver's turn
-        self.audit = ArchiveAudit(shard)
+        self.audit = ArchiveAudit(connection, shard)
         publisher = Publisher(connection)
         self._reader = reader
         self._settings = settings
@@ -107,9 +108,10 @@ class ShardArchiver:
             began = time.monotonic()
             try:
                 async with contextlib.aclosing(await Archive.open(self._settings, self.shard)) as archive:
-                    self.connected = True
+                    self.connected, self.is_postgres_away = True, False
                     await self._session(archive)
             except (*postgres.AWAY, asyncpg.PostgresError) as error:
+                self.is_postgres_away = True
                 _log.warning("Postgres", shard=self.shard, error=_told(error))
             except (SettingsError, StoreError) as error:
                 _log.warning("cannot archive", shard=self.shard, error=str(error))
@@ -133,12 +135,13 @@ class ShardArchiver:
             if not (await asyncio.wait({turn}, timeout=POLL_S))[0]:
                 _log.info("standing by", shard=self.shard)
                 self._storing.through = None
-                self.audit.forget()
+                self.audit.is_ours = False
                 STOPPED.labels(self.shard).set(0)
             await turn
         finally:
             turn.cancel()
         self._hold(held=True)
+        self.audit.is_ours = True
         self._check.is_due = True
         self._duties.begin()
         _log.info("archiving", shard=self.shard, through=await self._storing.look(archive))
@@ -148,11 +151,10 @@ class ShardArchiver:
                 caught_up = await self._round(archive)
                 if self._trimmer.due:
                     await self._trim(archive)
-                if caught_up:
-                    await self.audit.compare(archive, self.through or 0)
+                more = caught_up and await self.audit.compare(archive, self.through or 0)
                 if self._duties.are_due(caught_up=caught_up):
                     await self._duties.step(archive)
-                elif caught_up and not await self._woken_within(POLL_S):
+                elif caught_up and not more and not await self._woken_within(POLL_S):
                     await self._look_around(archive)
                 self._nats_away_since = None
             except StoreAwayError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from nats.aio.client import Client
@@ -16,8 +17,10 @@ from runtime.settings import Settings
 from runtime.streams import check_shards
 from runtime.video_states import VideoStates
 from wire import subjects
-from wire.mark import Claim
+from wire.mark import Claim, decode_number
+from writer import setting_aside
 from writer.archive_lag import LagWatch
+from writer.archive_watch import ArchiveWatch
 from writer.archiver import ShardArchiver
 from writer.copies_watch import CopiesWatch
 from writer.fill_watch import FillWatch
@@ -65,13 +68,17 @@ class ArchiverService:
             self._archivers.append(archiver)
             await connection.subscribe(subjects.stored(shard), cb=self._stored)
             await connection.subscribe(subjects.audit(shard), cb=self._reported)
+            await connection.subscribe(subjects.audited(shard), cb=self._compared)
+            await connection.subscribe(subjects.set_aside(shard), cb=self._set_aside)
             self._background.begin(f"archiver-{shard}", archiver.run)
         await marks.start()
         if self._settings.retention_s:
             self._background.begin("retention", Retention(self._settings, self._archivers).run)
         self._background.begin("fill", FillWatch(connection).run)
         self._background.begin("copies", CopiesWatch(connection, self._settings.shards).run)
-        self._background.begin("lag", LagWatch(reader, self._archivers).run)
+        watch = ArchiveWatch(self._settings.shards, 0)
+        await watch.start(connection)
+        self._background.begin("lag", LagWatch(reader, self._archivers, watch.through).run)
 
     async def drain(self) -> None:
         """Nothing is open here."""
@@ -90,12 +97,23 @@ class ArchiverService:
         return f"Postgres is away for shards {', '.join(away)}" if away else None
 
     async def _stored(self, message: Msg) -> None:
-        self._archivers[int(message.subject.rsplit(".", 1)[1])].wake()
+        self._of(message).wake()
+
+    # Also where another archiver has the turn: this one may be the next.
 
     async def _reported(self, message: Msg) -> None:
-        archiver = self._archivers[int(message.subject.rsplit(".", 1)[1])]
-        if archiver.through is not None:  # it is this archiver's shard, also while Postgres is away
-            archiver.audit.heard(message.data)
+        self._of(message).audit.heard(message.data)
+
+    async def _compared(self, message: Msg) -> None:
+        self._of(message).audit.compared(message.data)
+
+    async def _set_aside(self, message: Msg) -> None:
+        with contextlib.suppress(ValueError):  # not one of ours
+            number = decode_number((message.headers or {}).get(setting_aside.NUMBER, "").encode())
+            self._of(message).audit.not_comparable(number)
+
+    def _of(self, message: Msg) -> ShardArchiver:
+        return self._archivers[int(message.subject.rsplit(".", 1)[1])]
 
     def _claimed(self, shard: int, claim: Claim) -> None:
         self._archivers[shard].claimed(claim)

@@ -38,7 +38,7 @@ class Skipped:
         """Note for the audit that nothing stands there: what is to stand there comes with who removed it."""
         for hole in skipped:
             for number in range(max(hole.low, first), hole.high + 1):
-                self._audit.was_set_aside(number)
+                self._audit.not_comparable(number)
 
     def count_lost(self, skipped: Sequence[Hole], first: int, removed: Collection[int] = ()) -> None:
         """Count what the stream, whose first number is `first`, does not hold any more."""

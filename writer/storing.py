@@ -104,7 +104,7 @@ class Storing:
         if self._set_aside_in_a_row >= MAX_SET_ASIDE_IN_A_ROW:
             raise RefusesAllError(f"{self._set_aside_in_a_row} messages in a row were refused: {error}")
         await set_aside(self._publisher, self._shard, message)
-        self._audit.was_set_aside(message.number)
+        self._audit.not_comparable(message.number)
         await self.pass_to(archive, message.number)
         self._set_aside_in_a_row += 1
         SET_ASIDE.labels(self._shard).inc()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+
 import orjson
+import pytest
+from nats.aio.client import Client
 from prometheus_client import REGISTRY
 
 from runtime import jetstream
-from tests.archive.conftest import SHARD, VIDEO, World, until
+from tests.archive.conftest import SHARD, SHARDS, VIDEO, World, until
+from tests.archive.test_outages import holders, start_process, waiting
 from wire import subjects
 from wire.audit import Acknowledged, encode_report
+from writer import archive_audit, archiver, audit_reports
+from writer.archive import Archive
+from writer.archive_audit import REPORTS_AT_ONCE, ArchiveAudit
 
 
 def counted(name: str) -> float:
@@ -85,6 +93,100 @@ async def test_a_report_waits_until_its_comments_are_archived(world: World) -> N
         await world.reconnect()
     await until_audited(audited + 1)
     assert counted("lost") == lost
+
+
+async def until_there_are(world: World, *, hold: int, wait: int) -> None:
+    async def there() -> bool:
+        return (await holders(world), await waiting(world)) == (hold, wait)
+
+    await until(there)
+
+
+async def test_what_a_killed_archiver_had_heard_is_compared_by_the_one_that_takes_over(world: World) -> None:
+    audited, lost, unaudited = counted("audited"), counted("lost"), counted("unaudited")
+    holder = start_process(world)
+    try:
+        await until_there_are(world, hold=SHARDS, wait=0)
+        await world.start()
+        await until_there_are(world, hold=SHARDS, wait=SHARDS)
+        numbers = [await world.store(b"no comment at all"), *await world.say("one", "two", "three")]
+        await world.archived(numbers[1:])
+        holder.send_signal(signal.SIGSTOP)  # so that it does not come to compare
+        await report(world, numbers)
+        await world.owner.execute("DELETE FROM comments WHERE comment_id = $1", numbers[2])
+        await world.connection.flush()
+        holder.kill()
+        await until_audited(audited + 4)
+        assert (counted("lost"), counted("unaudited")) == (lost + 1, unaudited)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+async def test_what_was_compared_is_not_compared_again_after_a_takeover(world: World) -> None:
+    audited = counted("audited")
+    first = await world.start()
+    await until_there_are(world, hold=SHARDS, wait=0)
+    second = await world.start()
+    await until_there_are(world, hold=SHARDS, wait=SHARDS)
+    numbers = await world.say("one", "two", "three")
+    await world.archived(numbers)
+    await report(world, numbers)
+    await until_audited(audited + 3)
+
+    async def heard_that_it_was_compared() -> bool:
+        return not second._archivers[SHARD].audit._reports.due(numbers[-1], 1)
+
+    await until(heard_that_it_was_compared)
+    await world.stop(first)
+    numbers += await world.say("four")
+    await world.archived(numbers)
+    [last], _ = await world.reader.after(SHARD, VIDEO, numbers[-1] - 1, 1)
+    await report(world, numbers[-1:], payloads=[last.payload])
+    await until_audited(audited + 4)
+
+
+async def test_after_an_outage_a_few_reports_are_compared_at_a_time_and_all_in_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archiver, "POLL_S", 60)
+    audited, lost = counted("audited"), counted("lost")
+    await world.start()
+    numbers = await world.say(*(f"text {n}" for n in range(2 * REPORTS_AT_ONCE + 5)))
+    await world.archived(numbers)
+    reports = [encode_report({VIDEO: Acknowledged([number], None)}) for number in numbers]
+
+    audit, archive = ArchiveAudit(world.connection, SHARD), await Archive.open(world.settings, SHARD)
+    try:
+        for one in reports:
+            audit.heard(one)
+        assert await audit.compare(archive, numbers[-1])
+        assert counted("audited") == audited + REPORTS_AT_ONCE
+        monkeypatch.setattr(archive_audit, "NUMBERS_AT_ONCE", 2)
+        assert await audit.compare(archive, numbers[-1])
+        assert counted("audited") == audited + REPORTS_AT_ONCE + 2
+    finally:
+        await archive.aclose()
+    monkeypatch.undo()
+
+    for one in reports:
+        await world.connection.publish(subjects.audit(SHARD), one)
+    await world.say("another one")  # all are compared once there is one more to archive, and not some each minute
+    await until_audited(audited + REPORTS_AT_ONCE + 2 + len(numbers))
+    assert counted("lost") == lost
+
+
+async def test_what_had_to_be_dropped_is_counted_by_the_one_whose_turn_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(audit_reports, "MAX_REPORTS", 2)
+    unaudited, audit = counted("unaudited"), ArchiveAudit(Client(), SHARD)  # which says nothing here
+    for number in range(10, 60, 10):
+        audit.heard(encode_report({VIDEO: Acknowledged([number, number + 1], None)}))
+    assert counted("unaudited") == unaudited + 6
+    audit.is_ours = False  # whoever has the turn compares, or counts
+    audit.heard(encode_report({VIDEO: Acknowledged([60], None)}))
+    assert counted("unaudited") == unaudited + 6
 
 
 async def test_what_was_set_aside_or_trimmed_is_not_lost(world: World) -> None:

@@ -12,7 +12,7 @@ from runtime.jetstream import StoreError
 from tests.archive.conftest import SHARD, SHARDS, VIDEO, WITHIN_S, World, metric, until, until_metric
 from tests.servers import ROOT, free_port
 from wire.video import shard_of
-from writer import archive, archiver
+from writer import archive, archive_lag, archiver
 from writer.archive import Archive, Removal
 from writer.lifting import Lift
 
@@ -141,6 +141,38 @@ async def test_the_lag_shows_while_postgres_is_away(world: World) -> None:
     world.postgres.kill()
     await world.say("one", "two")
     await until_metric("livecomments_archive_lag_numbers", 2)
+
+    async def ages() -> bool:
+        return metric("livecomments_archive_lag_seconds") > 1
+
+    await until(ages)
+    world.postgres.start()
+    await world.reconnect()
+    await until_metric("livecomments_archive_lag_numbers", 0)
+    assert metric("livecomments_archive_lag_seconds") == 0
+
+
+async def test_the_lag_shows_as_well_where_an_archiver_has_never_reached_postgres(world: World, monkeypatch) -> None:
+    monkeypatch.setattr(archive_lag, "WATCH_INTERVAL_S", 0.1)
+    holder = await world.start()
+    numbers = await world.say("before")
+    await world.archived(numbers)
+    stands_by = await world.start()
+
+    async def one_waits() -> bool:
+        return await waiting(world) == SHARDS
+
+    await until(one_waits)
+    await world.archived(numbers + await world.say("heard of"))
+    world.postgres.kill()
+    await world.stop(holder)
+    await world.say("one", "two")
+    # What the one that was killed said last is known to whoever stood by.
+    await until_metric("livecomments_archive_lag_numbers", 2)
+    await world.stop(stands_by)
+    await world.start()
+    # Who has heard nothing cannot tell what of the stream is archived, and takes it for nothing.
+    await until_metric("livecomments_archive_lag_numbers", 4)
 
     async def ages() -> bool:
         return metric("livecomments_archive_lag_seconds") > 1

@@ -1,0 +1,75 @@
+"""The reports of the loss audit that wait for their comments to be archived, of one shard. Pure.
+
+Every archiver hears them, whoever's turn it is, and the one whose turn it is says which it has compared: so one that
+takes over has what the one before it had not come to.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from wire.audit import Acknowledged, decode_report, report_id
+
+MAX_REPORTS: Final = 1_000
+MAX_BYTES: Final = 8 * 1024 * 1024  # of them, as they came: some three million numbers
+KEPT_S: Final = 3_600.0  # a longer outage is not audited; nor is what somebody else compared and was not heard to
+
+
+class Report(NamedTuple):
+    """One report, with its highest number, and how many there are in it."""
+
+    id: bytes
+    highest: int
+    count: int
+    data: bytes
+    heard_s: float
+
+    def videos(self) -> dict[str, Acknowledged]:
+        """Return what was reported."""
+        return decode_report(self.data)
+
+
+class AuditReports:
+    """Those of one shard, the oldest first."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[bytes, Report] = {}
+        self._bytes = 0
+
+    def add(self, data: bytes, now_s: float) -> int:
+        """Take one in. Returns how many numbers had to be dropped for it. Raises `ValueError`."""
+        videos = decode_report(data)
+        if videos:
+            highest = max(one.numbers[-1] for one in videos.values())
+            count = sum(len(one.numbers) for one in videos.values())
+            report = Report(report_id(data), highest, count, data, now_s)
+            self.compared(report.id)
+            self._waiting[report.id] = report
+            self._bytes += len(data)
+        return self._drop(now_s)
+
+    def compared(self, named: bytes) -> None:
+        """Let go of one that was compared, here or by another archiver."""
+        report = self._waiting.pop(named, None)
+        if report is not None:
+            self._bytes -= len(report.data)
+
+    def due(self, through: int, limit: int) -> list[Report]:
+        """Return up to `limit` of those whose comments are all archived."""
+        found: list[Report] = []
+        for report in self._waiting.values():
+            if report.highest <= through:
+                found.append(report)
+                if len(found) == limit:
+                    break
+        return found
+
+    def _drop(self, now_s: float) -> int:
+        dropped = 0
+        while self._waiting:
+            oldest = next(iter(self._waiting.values()))
+            if len(self._waiting) <= MAX_REPORTS and self._bytes <= MAX_BYTES and now_s - oldest.heard_s <= KEPT_S:
+                break
+            self.compared(oldest.id)
+            dropped += oldest.count
+        return dropped
