@@ -69,7 +69,7 @@ class ArchiveAudit:
                 break
             if not await self._compare(archive, report):
                 return False
-            numbers += report.count
+            numbers += report.numbers
             self._reports.compared(report.id)
             with contextlib.suppress(nats.errors.Error, OSError):  # else whoever takes over compares it again
                 await self._connection.publish(subjects.audited(self._shard), report.id)

@@ -16,11 +16,11 @@ KEPT_S: Final = 3_600.0  # a longer outage is not audited; nor is what somebody 
 
 
 class Report(NamedTuple):
-    """One report, with its highest number, and how many there are in it."""
+    """One report, with its highest number, and how many numbers there are in it."""
 
     id: bytes
     highest: int
-    count: int
+    numbers: int
     data: bytes
     heard_s: float
 
@@ -41,8 +41,8 @@ class AuditReports:
         videos = decode_report(data)
         if videos:
             highest = max(one.numbers[-1] for one in videos.values())
-            count = sum(len(one.numbers) for one in videos.values())
-            report = Report(report_id(data), highest, count, data, now_s)
+            numbers = sum(len(one.numbers) for one in videos.values())
+            report = Report(report_id(data), highest, numbers, data, now_s)
             self.compared(report.id)
             self._waiting[report.id] = report
             self._bytes += len(data)
@@ -71,5 +71,5 @@ class AuditReports:
             if len(self._waiting) <= MAX_REPORTS and self._bytes <= MAX_BYTES and now_s - oldest.heard_s <= KEPT_S:
                 break
             self.compared(oldest.id)
-            dropped += oldest.count
+            dropped += oldest.numbers
         return dropped

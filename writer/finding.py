@@ -78,7 +78,7 @@ class Finding:
             kind, payload = (kept.kind if kept.subject == subjects.comments(shard, video) else None), kept.payload
         else:
             message = (await self._archived(shard, video, by)).message
-            kind, payload = (message.kind, message.text or "") if message is not None else (None, "")
+            kind, payload = (message.kind, (message.text or "").encode()) if message is not None else (None, b"")
         if kind not in (DELETE, BAN):
             return None
         try:
