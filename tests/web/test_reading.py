@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.web.viewer import NEWER, OLDER, WITHIN
 
@@ -50,6 +51,28 @@ async def test_what_is_older_is_asked_for_again_while_somebody_waits_for_it(open
     await expect(ada.page.locator(OLDER)).to_be_visible()
     await ada.until("texts()[0] === 'comment 0'")
     await expect(ada.page.locator(OLDER)).to_be_hidden()
+
+
+async def test_what_is_removed_while_its_page_is_on_its_way_is_never_shown(open_page, between, post, video):
+    rude, *_, last = await post("something rude", *(f"comment {number}" for number in range(60)))
+    ada = await open_page("Ada", at=between.url)
+    read, going = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        page = await route.fetch()
+        read.set()
+        await going.wait()
+        await route.fulfill(response=page)
+
+    await ada.page.route(re.compile(f"/comments/{video}.*cursor="), hold)
+    await ada.scroll_to(0)
+    await read.wait()
+    await between.say(f'id: {int(last) + 1}\nevent: delete\ndata: {{"commentId": "{rude}"}}\n\n')
+    (newest,) = await post("said afterwards")
+    await ada.until("component.client.timeline.newest >= Number(given)", newest)
+    going.set()
+    await ada.until("texts()[1] === 'comment 0'")
+    assert (await ada.texts())[0] == "This comment was removed."
 
 
 async def test_what_somebody_reads_stays_where_it_is(open_page, post):

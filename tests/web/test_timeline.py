@@ -6,14 +6,15 @@ import pytest
 
 RUN = """async (body) => {
     const { KEPT_AT_MOST, Timeline } = await import("/web/live-comments/timeline.js");
+    const { NUMBERS_AT_MOST, USERS_AT_MOST } = await import("/web/live-comments/removals.js");
     const timeline = new Timeline();
     const comment = (number) => ({ number, id: String(number), userId: "u", message: "m", timestamp: 0 });
     const range = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => comment(from + at));
     const numbers = () => timeline.comments.map(({ number }) => number);
     const add = (from, to) => range(from, to).forEach((one) => timeline.append(one));
-    return new Function("timeline", "comment", "range", "numbers", "add", "KEPT_AT_MOST", body)(
-        timeline, comment, range, numbers, add, KEPT_AT_MOST,
-    );
+    const gone = () => timeline.comments.filter((one) => one.deleted && !one.message).map(({ number }) => number);
+    const given = { timeline, comment, range, numbers, add, gone, KEPT_AT_MOST, NUMBERS_AT_MOST, USERS_AT_MOST };
+    return new Function(...Object.keys(given), body)(...Object.values(given));
 }"""
 
 
@@ -118,3 +119,56 @@ async def test_a_deleted_comment_loses_its_text(run):
         "timestamp": 0,
         "deleted": True,
     }
+
+
+LATE = {
+    "an older page": "add(5, 7); {remove}; timeline.prepend(range(1, 4), false);",
+    "what was skipped": "add(1, 1); add(4, 7); {remove}; timeline.insert(range(2, 3));",
+    "the newest page": "add(1, 7); {remove}; timeline.hole(4); timeline.fill(range(1, 5), false);",
+    "a beginning anew": "add(1, 7); {remove}; timeline.restart(range(1, 7), false);",
+    "a snapshot": "add(1, 1); {remove}; add(2, 7);",
+}
+
+
+@pytest.mark.parametrize("way", LATE)
+async def test_what_was_removed_before_it_came_has_no_text_either(run, way):
+    """A page that was on its way, or comes from a replica that lags behind."""
+    assert await run(LATE[way].replace("{remove}", "timeline.remove(3)") + "return gone();") == [3]
+
+
+@pytest.mark.parametrize("way", LATE)
+async def test_all_that_somebody_had_said_has_no_text_either_and_what_he_says_later_has(run, way):
+    body = LATE[way].replace("{remove}", "timeline.removeBy('u', 5)")
+    assert await run(f"{body} add(8, 9); return [gone(), numbers().at(-1)];") == [[1, 2, 3, 4, 5], 9]
+
+
+async def test_what_waits_while_one_reads_can_be_removed_too(run):
+    body = """
+        add(1, KEPT_AT_MOST);
+        timeline.held = true;
+        add(KEPT_AT_MOST + 1, KEPT_AT_MOST + 3);
+        timeline.remove(KEPT_AT_MOST + 2);
+        timeline.release();
+        return gone().map((number) => number - KEPT_AT_MOST);
+    """
+    assert await run(body) == [2]
+
+
+async def test_removals_are_remembered_up_to_a_limit_and_the_last_ones_longest(run):
+    body = """
+        add(5000, 5000);
+        for (let number = 1; number <= NUMBERS_AT_MOST + 2; number += 1) timeline.remove(number);
+        for (let user = 0; user <= USERS_AT_MOST; user += 1) timeline.removeBy(`user ${user}`, 4000);
+        const said = (number, userId) => ({ ...comment(number), userId });
+        timeline.prepend([...range(1, 5), said(3001, "user 0"), said(3002, "user 1")], false);
+        return gone();
+    """
+    assert await run(body) == [3, 4, 5, 3002]
+
+
+async def test_who_is_shut_out_twice_stays_without_a_text_up_to_the_later_time(run):
+    body = """
+        timeline.removeBy("u", 6); timeline.removeBy("u", 3); add(1, 9);
+        return gone();
+    """
+    assert await run(body) == [1, 2, 3, 4, 5, 6]

@@ -65,7 +65,7 @@ export class LiveComments extends EventTarget {
       {
         begin: () => this.#begin(),
         rejoin: (position) => this.#gaps.rejoin(position),
-        take: (name, data) => this.#take(name, data),
+        take: (name, data, id) => this.#take(name, data, id),
         snapshot: (snapshot) => this.#takeSnapshot(snapshot),
         become: (state) => this.#set("state", state),
       },
@@ -166,7 +166,7 @@ export class LiveComments extends EventTarget {
     this.#loadingOlder = true;
     try {
       const { comments, nextCursor } = await this.#service.page({ limit: OLDER_PAGE, cursor: oldest.id });
-      if (this.timeline.comments[0] !== oldest) return false;
+      if (this.timeline.comments[0]?.number !== oldest.number) return false;
       this.timeline.prepend(comments, nextCursor === null);
       this.#olderFailures = 0;
       this.#changed();
@@ -235,7 +235,7 @@ export class LiveComments extends EventTarget {
     this.#changed();
   }
 
-  #take(name, data) {
+  #take(name, data, id) {
     switch (name) {
       case "message": {
         const comment = { ...data, id: data.commentId, number: Number(data.commentId) };
@@ -251,7 +251,7 @@ export class LiveComments extends EventTarget {
         this.#gaps.skipped(data);
         break;
       case "delete":
-        if (data.userId !== undefined) this.timeline.removeBy(data.userId);
+        if (data.userId !== undefined) this.timeline.removeBy(data.userId, Number(id) || undefined);
         else this.timeline.remove(Number(data.commentId));
         this.#changed();
         break;

@@ -118,7 +118,7 @@ export class Following {
         const inMs = Math.max(data.inMs * RENEW_WITHIN * Math.random(), soonest);
         renewing ??= setTimeout(() => this.#move(token, leaving, ending), inMs);
       }
-      this.#does.take(name, data);
+      this.#does.take(name, data, id);
       if (id) this.position = id;
     };
     this.#leave = leaving;

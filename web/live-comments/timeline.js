@@ -9,6 +9,8 @@
  * waits in `#tail` until they come back.
  */
 
+import { Removals } from "./removals.js";
+
 export const KEPT_AT_MOST = 1000;
 const TAIL_AT_MOST = 200;
 
@@ -20,16 +22,18 @@ export class Timeline {
   missing = 0; // comments up to this number are missing right before what is newest here; 0: none are
   held = false;
   #tail = null; // the newest comments, while they cannot follow `comments`; null: they do
+  #removals = new Removals();
 
   /** Take a comment of the stream. False: it was here before. */
   append(comment) {
     if (comment.number <= this.newest) return false;
     this.newest = comment.number;
     if (this.held) this.unread += 1;
+    const shown = this.#removals.applied(comment);
     if (this.#tail) {
-      this.#tail.push(comment);
+      this.#tail.push(shown);
     } else {
-      this.comments.push(comment);
+      this.comments.push(shown);
       if (this.comments.length > KEPT_AT_MOST) {
         if (this.held) this.#tail = [this.comments.pop()];
         else this.#forgetOldest();
@@ -45,7 +49,7 @@ export class Timeline {
     const oldest = this.comments[0]?.number ?? 0;
     const into = (list, some) => {
       const known = new Set(list.map(({ number }) => number));
-      const merged = [...list, ...some.filter(({ number }) => !known.has(number))];
+      const merged = [...list, ...this.#taken(some).filter(({ number }) => !known.has(number))];
       return merged.sort((one, other) => one.number - other.number);
     };
     const before = this.comments.length;
@@ -64,7 +68,7 @@ export class Timeline {
   /** Take an older page, oldest first. The newest comments make room for it. */
   prepend(page, complete) {
     const first = this.comments[0]?.number ?? Number.POSITIVE_INFINITY;
-    this.comments = [...page.filter((comment) => comment.number < first), ...this.comments];
+    this.comments = [...this.#taken(page).filter((comment) => comment.number < first), ...this.comments];
     this.complete = complete;
     // Who has gone back to the newest meanwhile follows those: nothing new may wait in the tail then.
     while (!this.held && this.comments.length > KEPT_AT_MOST) this.#forgetOldest();
@@ -90,7 +94,7 @@ export class Timeline {
   fill(page, complete) {
     const last = page.at(-1)?.number ?? 0;
     if (last < this.missing) return false;
-    this.comments = [...page, ...this.comments.filter((comment) => comment.number > last)];
+    this.comments = [...this.#taken(page), ...this.comments.filter((comment) => comment.number > last)];
     this.newest = Math.max(this.newest, last);
     this.complete = complete;
     this.missing = 0;
@@ -122,19 +126,25 @@ export class Timeline {
     while (this.comments.length > KEPT_AT_MOST) this.#forgetOldest();
   }
 
-  /** Show a comment as deleted. */
+  /** Show a comment as deleted, now or whenever it comes. */
   remove(number) {
-    for (const list of [this.comments, this.#tail ?? []]) {
-      const at = list.findIndex((comment) => comment.number === number);
-      if (at >= 0) list[at] = { number, id: list[at].id, timestamp: list[at].timestamp, deleted: true };
-    }
+    this.#removals.add(number);
+    this.#applyRemovals();
   }
 
-  /** Show all comments of a user as deleted. */
-  removeBy(userId) {
-    for (const comment of [...this.comments, ...(this.#tail ?? [])]) {
-      if (comment.userId === userId) this.remove(comment.number);
-    }
+  /** Show all comments of a user as deleted, up to the number `upTo`: those that are known now, if it is left out. */
+  removeBy(userId, upTo = this.newest) {
+    this.#removals.addBy(userId, upTo);
+    this.#applyRemovals();
+  }
+
+  #applyRemovals() {
+    this.comments = this.#taken(this.comments);
+    if (this.#tail) this.#tail = this.#taken(this.#tail);
+  }
+
+  #taken(comments) {
+    return comments.map((comment) => this.#removals.applied(comment));
   }
 
   #forgetOldest() {
