@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 from playwright.async_api import Request, Route, expect
@@ -129,6 +130,32 @@ async def test_a_comment_whose_answer_was_lost_is_not_doubled_by_a_page_that_has
     await ada.page.unroute(f"**/comments/{video}")
     await ada.until("component.client.outbox.entries.length === 0")
     assert await ada.texts() == ["said before", "once"]
+
+
+async def test_what_is_said_before_the_first_page_is_here_is_not_shown_twice(ada, video):
+    """The page was read before it was said, so the stream brings it, and that while the answer is on its way."""
+    room = f"{video}-another"
+    read, going, stored, seen = (asyncio.Event() for _ in range(4))
+
+    async def hold(route: Route, done: asyncio.Event, until: asyncio.Event) -> None:
+        answer = await route.fetch()
+        done.set()
+        await until.wait()
+        await route.fulfill(response=answer)
+
+    await ada.page.route(re.compile(rf"/comments/{room}\?"), lambda route: hold(route, read, going))
+    await ada.page.route(f"**/comments/{room}", lambda route: hold(route, stored, seen))
+    await ada.run(WATCH_FOR_DOUBLES)
+    await ada.run("component.video = given", room)
+    await read.wait()
+    await ada.say("early")
+    await stored.wait()
+    going.set()
+    await ada.sees("early")
+    await expect(ada.page.locator(PENDING)).to_have_count(0)
+    seen.set()
+    await ada.until("component.client.outbox.entries.length === 0")
+    assert await ada.run("window.most") == 1
 
 
 async def test_what_one_said_before_is_not_taken_for_what_is_on_its_way(ada, between, video):

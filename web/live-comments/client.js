@@ -124,7 +124,7 @@ export class LiveComments extends EventTarget {
 
   /** Post a comment. It is in `pending` at once, and leaves it when the stream has brought it. */
   post(text) {
-    // Before the first page is here nobody knows which of one's own comments is an old one.
+    // Before the first page is here nobody knows which of one's own comments is an old one: `#begin` says it then.
     this.outbox.add(text, this.#following.position === null ? undefined : this.timeline.newest);
   }
 
@@ -200,7 +200,9 @@ export class LiveComments extends EventTarget {
 
   async #begin() {
     await this.#meet(); // first: a comment's row is drawn with what one may do with it
-    return this.#gaps.begin();
+    const position = await this.#gaps.begin();
+    this.outbox.begin(this.timeline.newest);
+    return position;
   }
 
   /** Ask who one is, where the token cannot be read. Not knowing is no reason to stop: it takes a menu or two away. */

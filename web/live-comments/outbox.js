@@ -52,6 +52,11 @@ export class Outbox {
     this.#work();
   }
 
+  /** The first page is here: what comes after it, above `newest`, may be an entry that was added before. */
+  begin(newest) {
+    for (const entry of this.entries) if (entry.above === Number.POSITIVE_INFINITY) entry.above = newest;
+  }
+
   /** Try a failed entry once more, with the same key: it may have been stored after all. */
   again(entry) {
     this.entries = [...this.entries.filter((other) => other !== entry), entry];
