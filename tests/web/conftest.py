@@ -59,6 +59,7 @@ HURRIED = {
     "following.js": {"FIRST_WITHIN_MS": 2_000},
     "announcer.js": {"EVERY_MS": 2_500},
     "http.js": {"ANSWER_WITHIN_MS": 1_500},
+    "credentials.js": {"TOKEN_WITHIN_MS": 1_000},
     "status.js": {"WITHIN_MS": 1_000},
 }
 
@@ -175,9 +176,12 @@ async def open_component(contexts: Any, site: str, video: str) -> OpenPage:
         text_dir: str = "ltr",
         live: bool = True,
         token: str | None = None,
+        hurried: tuple[str, ...] = (),
         **options: Any,
     ) -> Viewer:
         context = await contexts(**options)
+        for file in hurried:
+            await hurry(context, file)
         viewer = Viewer(await context.new_page())
         if body is None:
             body = f'<live-comments video="{video}"></live-comments>'

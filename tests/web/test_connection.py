@@ -131,6 +131,22 @@ async def test_an_expired_token_does_not_stop_a_comment(open_component, cluster,
     assert asked == [False, True]
 
 
+async def test_somebody_who_is_asked_for_a_token_and_never_answers_is_asked_again(open_component, cluster):
+    given = json.dumps(cluster.token("ada", name="Ada"))
+    script = f"""
+        window.asked = 0;
+        document.querySelector("live-comments").token = () => {{
+            window.asked += 1;
+            return window.asked === 1 ? new Promise(() => {{}}) : {given};
+        }};
+    """
+    ada = await open_component(script, live=False, hurried=("credentials.js",))
+    await ada.say("patient")
+    await ada.is_live(timeout_ms=40_000)
+    await ada.sees("patient")
+    assert await ada.run("window.asked") == 2
+
+
 async def test_a_goodbye_is_obeyed(watching, between, post):
     """It comes back after the time that it was told, and not much later, from the place where it was."""
     await post("before")

@@ -4,7 +4,9 @@
  */
 
 import { Problem } from "./http.js";
+import { LATE, within } from "./waiting.js";
 
+const TOKEN_WITHIN_MS = 15_000; // whoever is asked may hang: then they are asked anew, as after a refusal
 const STAFF = ["moderator", "host"];
 
 export class Credentials {
@@ -76,17 +78,22 @@ export class Credentials {
   }
 
   async #fetch() {
+    let given;
     try {
-      this.#token = (await this.#ask(this.#asked)) ?? null;
+      given = await within(TOKEN_WITHIN_MS, this.#ask(this.#asked));
     } catch (cause) {
       if (cause instanceof Problem) throw cause;
-      throw new Problem({ kind: "away", code: "no_new_token", detail: "No token could be had.", cause });
+      throw new Problem({ ...NO_NEW_TOKEN, cause });
     }
+    if (given === LATE) throw new Problem(NO_NEW_TOKEN);
+    this.#token = given ?? null;
     this.#asked = true;
     this.#claims = claimsOf(this.#token);
     this.#userId = this.#claims?.sub ?? this.#userId;
   }
 }
+
+export const NO_NEW_TOKEN = { kind: "away", code: "no_new_token", detail: "No token could be had." };
 
 /** The claims in a token (a JWT); null where there are none to read. */
 function claimsOf(token) {

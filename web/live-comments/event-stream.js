@@ -1,8 +1,10 @@
 /** Reading an event stream from the body of a response. `EventSource` cannot send an Authorization header. */
 
 import { createParser } from "./vendor/eventsource-parser/index.js";
+import { LATE, within } from "./waiting.js";
 
 const UNFINISHED_AT_MOST = 1024 * 1024; // characters of one event
+const BROKEN_OFF = { done: true, value: undefined }; // a connection that breaks off is one that ends
 
 /**
  * Hand on what a response brings as it comes: `{event, id, data}`, `{retry}` where the service says how long to wait
@@ -20,21 +22,12 @@ export async function readEvents(response, take, { firstWithinMs, quietAtMostMs 
   const reader = response.body.getReader();
   try {
     for (let withinMs = firstWithinMs; ; withinMs = quietAtMostMs) {
-      const read = await before(withinMs, reader.read());
-      if (read === undefined) return "silent";
+      const read = await within(withinMs, reader.read().catch(() => BROKEN_OFF));
+      if (read === LATE) return "silent";
       if (read.done) return "ended";
       parser.feed(decoder.decode(read.value, { stream: true }));
     }
   } finally {
     reader.cancel().catch(() => {});
   }
-}
-
-/** What a read brings; undefined when it takes too long. A connection that breaks off is one that ends. */
-function before(ms, reading) {
-  let timer;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  return Promise.race([reading.catch(() => ({ done: true })), late]).finally(() => clearTimeout(timer));
 }

@@ -3,6 +3,7 @@
  * belongs. What is said to be missing is in history already, or will be in a moment.
  */
 
+import { NO_NEW_TOKEN } from "./credentials.js";
 import { Problem } from "./http.js";
 import { PAGE_AT_MOST } from "./service.js";
 import { nextWaitMs, pause } from "./waiting.js";
@@ -137,7 +138,7 @@ export class Gaps {
       const { comments, nextCursor } = await this.#service.page({ limit });
       return { comments, complete: nextCursor === null };
     } catch (problem) {
-      if (!(problem instanceof Problem) || problem.kind !== "away") throw problem;
+      if (!(problem instanceof Problem) || problem.kind !== "away" || problem.code === NO_NEW_TOKEN.code) throw problem;
       const { comments } = await this.#service.snapshot().catch(() => {
         throw problem;
       });

@@ -1,4 +1,4 @@
-/** Waiting: for a time that somebody may cut short, and how long to wait before the next try. */
+/** Waiting: for a time that somebody may cut short, for something but not for ever, and how long until the next try. */
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
@@ -29,4 +29,16 @@ export function pause(ms, signal) {
     signal.addEventListener("abort", aborted);
     if (signal.aborted) aborted();
   });
+}
+
+/** What `within` resolves to when it took too long. */
+export const LATE = Symbol("late");
+
+/** What a promise brings, or `LATE` after `ms`. */
+export function within(ms, promise) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms, LATE);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
