@@ -18,16 +18,17 @@ import { Announcer } from "./announcer.js";
 import { LiveComments } from "./client.js";
 import { Composer } from "./composer.js";
 import { element, icon } from "./dom.js";
-import { draftFor, keepDraft } from "./draft.js";
 import { Header } from "./header.js";
+import { keep, kept } from "./kept.js";
 import { CommentList } from "./list.js";
 import { Moderating } from "./moderating.js";
 import { whyNot } from "./row.js";
 import { styles } from "./styles.js";
+import { keepUnsent, outboxFor } from "./unsent.js";
 import { wordsWith } from "./words.js";
 
 const TOLD_MS = 6_000;
-const UNSENT_AT_MOST = 20; // videos for which something unsent is kept, while others are shown
+const UNSENT_AT_MOST = 20; // videos whose outboxes are held, while others are shown
 const ARROW_DOWN = "M8 12.5 3 7.5l1.2-1.2L7.2 9.3V3h1.6v6.3l3-3L13 7.5Z";
 
 export class LiveCommentsElement extends HTMLElement {
@@ -62,7 +63,7 @@ export class LiveCommentsElement extends HTMLElement {
     this.#composer = new Composer(this.#words, {
       post: (text) => this.#post(text),
       mayPost: () => this.client !== null && !this.client.outbox.full,
-      wrote: (text) => keepDraft(this.#place, text),
+      wrote: (text) => keep("draft", this.#place, text),
     });
     this.#header = new Header(this.#words, {
       client: () => this.client,
@@ -208,18 +209,21 @@ export class LiveCommentsElement extends HTMLElement {
     this.#stop();
     const { video, src, direct } = this;
     if (!video) return;
-    this.#place = `${src} ${video}`;
-    const client = new LiveComments({ video, src, token: this.#token, direct, outbox: this.#unsent.get(this.#place) });
+    const place = `${src} ${video}`;
+    const outbox = this.#unsent.get(place) ?? outboxFor(place);
+    const client = new LiveComments({ video, src, token: this.#token, direct, outbox });
+    this.#place = place;
     this.client = client;
-    this.#unsent.set(this.#place, client.outbox);
-    if (this.#composer.text) keepDraft(this.#place, this.#composer.text);
-    else this.#composer.text = draftFor(this.#place);
+    this.#unsent.set(place, outbox);
+    if (this.#composer.text) keep("draft", place, this.#composer.text);
+    else this.#composer.text = kept("draft", place);
     for (const name of ["state", "viewers", "sampled", "rules"]) {
       client.addEventListener(name, () => this.dispatchEvent(new Event(name)));
     }
     client.addEventListener("state", () => this.#stateChanged());
     client.addEventListener("viewers", () => this.#header.showViewers());
     client.addEventListener("sampled", () => this.#header.showSampled());
+    client.addEventListener("change", () => keepUnsent(place, outbox, client.userId)); // also when it was stopped
     client.addEventListener("change", () => this.#changed());
     client.addEventListener("rules", () => this.#showStanding({ announced: true }));
     this.#showList();
@@ -236,11 +240,11 @@ export class LiveCommentsElement extends HTMLElement {
     this.#announcer.close();
     this.#list?.close();
     this.client?.stop();
-    keepDraft(this.#place, ""); // what stands in the field goes along to the next video
+    keep("draft", this.#place, ""); // what stands in the field goes along to the next video
     this.#list = null;
     this.client = null;
-    const kept = [...this.#unsent].filter(([, { entries }]) => entries.length > 0);
-    this.#unsent = new Map(kept.slice(-UNSENT_AT_MOST));
+    const unsent = [...this.#unsent].filter(([, { entries }]) => entries.length > 0);
+    this.#unsent = new Map(unsent.slice(-UNSENT_AT_MOST));
   }
 
   #showList() {

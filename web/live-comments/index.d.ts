@@ -56,7 +56,7 @@ export type State = "connecting" | "live" | "away" | "ended";
 export class Problem extends Error {
   constructor(what: { kind: Problem["kind"]; code: string; detail: string; retryAfterMs?: number; cause?: unknown });
   readonly kind: "refused" | "token" | "busy" | "away";
-  /** Stable: a `code` of the service's problem documents, or "unreachable", "no_new_token", "other_user", "broken". */
+  /** Stable: a `code` of the service's problem documents, or "unreachable", "no_new_token", "other_user", "left_over", "broken". */
   readonly code: string;
   readonly retryAfterMs: number;
 }

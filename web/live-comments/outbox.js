@@ -18,12 +18,17 @@ export const WAITING_AT_MOST = 5; // entries that are on their way
 const KEPT_AT_MOST = 50; // entries altogether, failed ones and those that the stream is still to bring
 
 export class Outbox {
-  entries = [];
+  entries;
   sentMs = Number.NEGATIVE_INFINITY; // when a comment was last taken
   #working = false;
   #service = null; // null while no client is at work
   #changed = () => {};
   #signal;
+
+  /** @param {any[]} entries  what an earlier page could not send, see `unsent.js` */
+  constructor(entries = []) {
+    this.entries = entries;
+  }
 
   /**
    * Send from now on by this service, until `signal`.
@@ -47,7 +52,7 @@ export class Outbox {
 
   /** Put a text into the queue. What it becomes has a number above `above`, the highest that was given until now. */
   add(text, above = Number.POSITIVE_INFINITY) {
-    const way = { tried: false, began: 0, by: null, above, guess: null };
+    const way = { tried: false, addedMs: Date.now(), began: 0, by: null, above, guess: null };
     this.entries.push({ key: key(), text, state: "sending", id: null, problem: null, ...way });
     this.#work();
   }
@@ -117,7 +122,9 @@ export class Outbox {
   async #send(entry) {
     entry.began ||= Date.now();
     for (let failures = 1; this.#service; failures += 1) {
-      if (entry.by && Date.now() - entry.began > KEY_LIVES_MS) return this.#fail(entry, entry.problem);
+      if (entry.by && Date.now() - entry.began > KEY_LIVES_MS) {
+        return this.#fail(entry, entry.problem ?? new Problem(LEFT_OVER));
+      }
       const service = this.#service;
       try {
         await service.credentials.token(); // then it is known who speaks
@@ -157,6 +164,11 @@ export class Outbox {
   }
 }
 
+export const LEFT_OVER = {
+  kind: "away",
+  code: "left_over",
+  detail: "It was on its way when the page was left, and may be there already.",
+};
 const OTHER_USER = { kind: "token", code: "other_user", detail: "It was on its way under another name." };
 
 /** Whether it is worth sending again by itself. */

@@ -61,6 +61,7 @@ export const WORDS = Object.freeze({
     no_token: "Sign in to join the conversation.",
     slow_mode: "Slow mode: it goes out by itself in a moment.",
     other_user: "It went out under another name, and may be there already.",
+    left_over: "It was on its way when the page was left, and may be there already.",
     banned: "You cannot take part here any more.",
   },
 });
