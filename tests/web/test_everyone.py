@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.web.conftest import HURRIED, LONG
-from tests.web.viewer import FIELD, NEWER, SCROLLER
+from tests.web.viewer import FIELD, NEWER, SCROLLER, hide, show
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -173,16 +173,34 @@ async def test_a_screen_reader_hears_a_quiet_chat_word_by_word_and_a_busy_one_as
     assert all(later - earlier >= every_ms - 100 for earlier, later in pairwise(times))
 
 
+LISTEN = """(() => {
+    const region = root.querySelector("[aria-live=polite]");
+    window.heard = [];
+    new MutationObserver(() => region.textContent && window.heard.push(region.textContent))
+        .observe(region, { childList: true, characterData: true, subtree: true });
+})()"""
+
+
+async def test_what_came_while_nobody_saw_the_page_is_there_and_is_not_read_out(open_page, post):
+    ada = await open_page("Ada", hurried=("announcer.js",))
+    await ada.run(LISTEN)
+    await post("before", name="Nora")
+    await ada.until("window.heard.length === 1")
+    await hide(ada.page)
+    newest = (await post(*BUSY_SAYING, name="Nora"))[-1]
+    has_come = "(newest) => document.querySelector('live-comments').client.timeline.newest >= newest"
+    await ada.page.wait_for_function(has_come, arg=int(newest), polling=50)
+    assert await ada.texts() == ["before"]
+    await show(ada.page)
+    await ada.sees("before", *BUSY_SAYING)
+    await post("after", name="Nora")
+    await ada.until("window.heard.length === 2")
+    assert await ada.run("window.heard") == ["Nora: before", "Nora: after"]
+
+
 async def test_nothing_is_read_out_of_a_room_that_one_has_left(open_page, post, video):
     ada = await open_page("Ada", hurried=("announcer.js",))
-    await ada.run(
-        """(() => {
-            const region = root.querySelector("[aria-live=polite]");
-            window.heard = [];
-            new MutationObserver(() => region.textContent && window.heard.push(region.textContent))
-                .observe(region, { childList: true, characterData: true, subtree: true });
-        })()"""
-    )
+    await ada.run(LISTEN)
     await post("hello", name="Nora")
     await ada.until("window.heard.length === 1")
     await post("nobody hears this", name="Nora")

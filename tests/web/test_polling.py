@@ -11,6 +11,7 @@ from playwright.async_api import Route, expect
 
 from tests.web.test_moderation import HINT, set_state
 from tests.web.test_posting import problem
+from tests.web.viewer import hide, show, until_quiet
 
 SNAPSHOT = "**/snapshot"
 
@@ -62,6 +63,15 @@ async def test_polls_that_fail_come_ever_more_rarely(polling):
     assert waits[-1] > 3 * waits[0], waits
     await polling.page.unroute(SNAPSHOT)
     await polling.state("live")
+
+
+async def test_a_page_that_nobody_sees_polls_seldom_and_at_once_when_somebody_does(polling, post):
+    await hide(polling.page)
+    await until_quiet(polling.page, "/snapshot")
+    await post("meanwhile")
+    async with polling.page.expect_request(SNAPSHOT, timeout=10_000):  # sooner than it would ask by itself
+        await show(polling.page)
+    await polling.sees("meanwhile")
 
 
 async def test_somebody_who_is_shut_out_while_he_polls_is_told_so(polling):

@@ -20,6 +20,7 @@ from history.status import KEEP_EVERY_S, KEPT_S, PATHS, Status
 from runtime.service import make_app
 from tests.web.conftest import ARTEFACTS, hurry
 from tests.web.test_everyone import violations
+from tests.web.viewer import hide, show, until_quiet
 
 
 async def get(url: str) -> tuple[int, bytes]:
@@ -229,6 +230,18 @@ async def test_an_answer_that_never_comes_is_told_and_asked_for_again(contexts, 
     await page.unroute("**/status.json")
     over.set()
     await expect(page.locator("#summary")).to_have_text(fine, timeout=20_000)
+
+
+async def test_a_page_that_nobody_sees_asks_seldom_and_at_once_when_somebody_does(contexts, site):
+    context = await contexts()
+    await hurry(context, "status.js")
+    page = await context.new_page()
+    await page.goto(f"{site}/status")
+    await expect(page.locator("#summary")).to_have_text("All 8 parts are ready, nothing is lost.")
+    await hide(page)
+    await until_quiet(page, "/status.json")
+    async with page.expect_request("**/status.json", timeout=10_000):  # sooner than it would ask by itself
+        await show(page)
 
 
 async def keep_saying(post) -> None:

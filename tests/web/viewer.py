@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.async_api import ConsoleMessage, Error, Page, Request, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 # Other tests make networks of their own on this machine, and Chromium starts all its connections anew whenever one
 # comes or goes.
@@ -27,6 +29,24 @@ WITHIN = """
     const scroller = root.querySelector(".scroller");
     const texts = () => [...list.querySelectorAll("li[data-id] .text")].map((text) => text.textContent);
 """
+
+# A headless Chromium hides no page. So one is made to say that it is hidden, and to draw nothing, as those that are.
+HIDE = """() => {
+    const drawings = [];
+    const draw = window.requestAnimationFrame;
+    let hidden = true;
+    Object.defineProperty(document, "visibilityState", { get: () => (hidden ? "hidden" : "visible") });
+    Object.defineProperty(document, "hidden", { get: () => hidden });
+    window.requestAnimationFrame = (drawing) => (hidden ? drawings.push(drawing) : draw(drawing));
+    document.dispatchEvent(new Event("visibilitychange"));
+    window.beSeen = () => {
+        hidden = false;
+        document.dispatchEvent(new Event("visibilitychange"));
+        for (const drawing of drawings.splice(0)) draw(drawing);
+    };
+}"""
+QUIET_MS = 1_000
+QUIET_TRIES = 5
 
 
 class Viewer:
@@ -96,3 +116,22 @@ class Viewer:
     def _failed(self, request: Request) -> None:
         if NETWORK_CHANGED in (request.failure or ""):
             self._dropped = True
+
+
+async def hide(page: Page) -> None:
+    """Have nobody see the page, until `show`; once a page. What waits for its drawing waits."""
+    await page.evaluate(HIDE)
+
+
+async def show(page: Page) -> None:
+    await page.evaluate("() => window.beSeen()")
+
+
+async def until_quiet(page: Page, path: str) -> None:
+    """Wait until the page has asked for nothing at `path` for a while."""
+    for _ in range(QUIET_TRIES):
+        try:
+            await page.wait_for_event("request", lambda one: one.url.endswith(path), timeout=QUIET_MS)
+        except PlaywrightTimeoutError:
+            return
+    pytest.fail(f"it goes on asking for {path}")

@@ -54,6 +54,8 @@ export class CommentList {
     this.#rows = new Rows({ scroller, list }, words, does, signal);
     client.addEventListener("change", () => this.#soon(), { signal });
     client.addEventListener("state", () => this.#note(performance.now(), false), { signal });
+    // A hidden page draws nothing. What has come meanwhile is there at once, and is no news to read out.
+    document.addEventListener("visibilitychange", () => this.#note(performance.now(), false), { signal });
     scroller.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
     for (const begun of ["keydown", "wheel", "touchstart", "pointerdown"]) {
       const moves = () => {
@@ -182,7 +184,7 @@ export class CommentList {
   }
 
   /** Take note of comments that have arrived since the last time. What comes before the stream is live was said before. */
-  #note(now, live = this.#client.state === "live" && document.visibilityState !== "hidden") {
+  #note(now, live = this.#client.state === "live") {
     const { timeline, outbox, userId, polling } = this.#client;
     if (timeline.newest === this.#seen) return;
     const at = timeline.comments.findIndex(({ number }) => number > this.#seen);

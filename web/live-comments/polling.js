@@ -1,7 +1,12 @@
-/** Polling the snapshot for a while, where a stream cannot be had: at the pace that was told, and more slowly in need. */
+/**
+ * Polling the snapshot for a while, where a stream cannot be had: at the pace that was told, more slowly in need, and
+ * seldom while nobody sees the page.
+ */
 
 import { Problem } from "./http.js";
-import { nextWaitMs, pause } from "./waiting.js";
+import { nextWaitMs, pause, untilSeen } from "./waiting.js";
+
+const HIDDEN_EVERY_MS = 30_000; // as long as nobody sees the page; it asks at once when somebody does
 
 export class Polling {
   active = false;
@@ -41,6 +46,7 @@ export class Polling {
         does.become("away");
       }
       await pause(waitMs, this.#signal);
+      await untilSeen(HIDDEN_EVERY_MS - waitMs, this.#signal);
     }
     return true;
   }

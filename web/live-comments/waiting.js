@@ -15,17 +15,26 @@ export function nextWaitMs(failures, saidMs) {
 
 /** Resolves after `ms`, or as soon as the browser is back online; rejects when `signal` is aborted. */
 export function pause(ms, signal) {
+  return until(globalThis, "online", ms, signal);
+}
+
+/** Resolves as soon as somebody sees the page, at the latest after `ms`; rejects when `signal` is aborted. */
+export async function untilSeen(ms, signal) {
+  if (globalThis.document?.visibilityState === "hidden") await until(document, "visibilitychange", ms, signal);
+}
+
+function until(target, name, ms, signal) {
   return new Promise((resolve, reject) => {
     const end = (settle, value) => {
       clearTimeout(timer);
-      globalThis.removeEventListener?.("online", done);
+      target.removeEventListener?.(name, done);
       signal.removeEventListener("abort", aborted);
       settle(value);
     };
     const done = () => end(resolve);
     const aborted = () => end(reject, signal.reason);
     const timer = setTimeout(done, ms);
-    globalThis.addEventListener?.("online", done);
+    target.addEventListener?.(name, done);
     signal.addEventListener("abort", aborted);
     if (signal.aborted) aborted();
   });

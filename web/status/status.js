@@ -1,9 +1,11 @@
-/** The operator's page: what the parts say of themselves, every two seconds. */
+/** The operator's page: what the parts say of themselves, every two seconds while somebody sees it. */
 
+import { pause, untilSeen } from "../live-comments/waiting.js";
 import { Chart } from "./chart.js";
 import { highest, percentile, rate, total } from "./series.js";
 
 const EVERY_MS = 2_000;
+const HIDDEN_EVERY_MS = 30_000; // as long as nobody sees the page; it asks at once when somebody does
 const WITHIN_MS = 8_000; // the service itself waits a second for its parts
 const MILESTONES = ["accepted", "stored", "published", "delivered", "archived"];
 
@@ -177,7 +179,6 @@ async function ask() {
   const shown = part("summary");
   [shown.className] = said;
   if (shown.textContent !== said[1]) [, shown.textContent] = said;
-  setTimeout(ask, EVERY_MS);
 }
 
 /** What the service has kept of the minutes before this page was opened. */
@@ -192,4 +193,10 @@ async function recall() {
   }
 }
 
-recall().then(ask);
+const { signal } = new AbortController(); // nothing ends it but the page's own end
+await recall();
+for (;;) {
+  await ask();
+  await pause(EVERY_MS, signal);
+  await untilSeen(HIDDEN_EVERY_MS - EVERY_MS, signal);
+}
