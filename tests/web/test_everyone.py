@@ -128,6 +128,22 @@ async def test_it_works_by_keyboard_alone(open_page, post):
     await expect(ada.page.locator(NEWER)).to_be_hidden()
 
 
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+async def test_the_button_that_sends_hands_the_focus_back_to_the_field(open_page, key):
+    """It is switched off when the field is empty, and what is switched off has no focus."""
+    ada = await open_page("Ada")
+    await tab_to(ada.page, "textarea")
+    await ada.page.keyboard.type("by the button")
+    await ada.page.keyboard.press("Tab")
+    assert await focused(ada.page) == "send"
+    await ada.page.keyboard.press(key)
+    await ada.sees("by the button")
+    await expect(ada.page.locator("live-comments .send")).to_be_disabled()
+    assert await focused(ada.page) == "textarea"
+    await ada.page.keyboard.type("and on")
+    await expect(ada.page.locator(FIELD)).to_have_value("and on")
+
+
 async def tab_to(page: Page, name: str, *, at_most: int = 30) -> None:
     for _ in range(at_most):
         await page.keyboard.press("Tab")
@@ -230,6 +246,34 @@ async def test_a_refusal_is_read_out(open_page, video):
         "root.querySelector('[aria-live=polite]').textContent === given",
         "Your comment was not sent. The message holds control characters.",
     )
+
+
+ANNOUNCER = """async (body) => {
+    const { Announcer } = await import("/web/live-comments/announcer.js");
+    const { WORDS } = await import("/web/live-comments/words.js");
+    const region = { textContent: "" };
+    const announcer = new Announcer(region, () => WORDS);
+    new Function("announcer", body)(announcer);
+    while (!region.textContent) await new Promise((resolve) => setTimeout(resolve));
+    return region.textContent;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("noticed", "said"),
+    [
+        ("notice('It was not sent.'); announcer.notice('live', 'connection')", "It was not sent. live"),
+        ("notice('away', 'connection'); announcer.notice('no.'); announcer.notice('live', 'connection')", "no. live"),
+        ("notice('no.'); announcer.notice('no.')", "no."),
+        ("notice('1'); for (const n of '23456') announcer.notice(n)", "3 4 5 6"),
+        (
+            "arrived([{ name: 'Nora', message: 'hello' }]); announcer.notice('It was not sent.')",
+            "It was not sent. Nora: hello",
+        ),
+    ],
+)
+async def test_a_refusal_is_not_lost_among_what_else_there_is_to_say(blank_page, noticed, said):
+    assert await blank_page.evaluate(ANNOUNCER, f"announcer.{noticed};") == said
 
 
 async def test_from_right_to_left_everything_stands_on_the_other_side(open_component, post, cluster):

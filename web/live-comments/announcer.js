@@ -1,18 +1,19 @@
 /**
- * What a screen reader hears: politely, and never more than one sentence in `EVERY_MS`. A quiet chat is read out comment
- * by comment, a lively one as "12 new comments".
+ * What a screen reader hears: politely, and not more often than every `EVERY_MS`. A quiet chat is read out comment by
+ * comment, a lively one as "12 new comments"; before that what is about the viewer, all of it, as a refusal is.
  */
 
 const EVERY_MS = 4_000;
 const READ_OUT_AT_MOST = 2; // comments in that time
 const TEXT_AT_MOST = 160; // characters
+const NOTICES_AT_MOST = 4; // at once; of more, the last ones
 
 export class Announcer {
   #region;
   #words;
   #comments = [];
   #count = 0;
-  #notices = [];
+  #notices = new Map(); // by what they are about
   #timer;
   #saidMs = Number.NEGATIVE_INFINITY;
 
@@ -29,9 +30,11 @@ export class Announcer {
     this.#soon();
   }
 
-  /** Something about the viewer's own comments, or the connection. */
-  notice(text) {
-    this.#notices = [text];
+  /** Something about the viewer's own comments, or the connection. It takes the place of what was to be said `about` that. */
+  notice(text, about = text) {
+    this.#notices.delete(about); // the newest stand last
+    this.#notices.set(about, text);
+    if (this.#notices.size > NOTICES_AT_MOST) this.#notices.delete(this.#notices.keys().next().value);
     this.#soon();
   }
 
@@ -51,7 +54,7 @@ export class Announcer {
     this.#timer = undefined;
     this.#saidMs = performance.now();
     const words = this.#words();
-    const said = [...this.#notices];
+    const said = [...this.#notices.values()];
     if (this.#count > READ_OUT_AT_MOST) said.push(words.newComments(this.#count));
     else said.push(...this.#comments.map(({ name, userId, message }) => words.readOut(name ?? userId, shortened(message))));
     this.#region.textContent = said.join(" ");
@@ -60,7 +63,7 @@ export class Announcer {
 
   #forget() {
     this.#comments = [];
-    this.#notices = [];
+    this.#notices.clear();
     this.#count = 0;
   }
 }

@@ -84,7 +84,10 @@ export class Composer {
     this.#left.textContent = left < SAY_FROM ? left.toLocaleString() : "";
     this.#left.title = left < SAY_FROM ? this.#words.left(left) : "";
     this.#left.classList.toggle("over", left < 0);
-    this.#send.disabled = left < 0 || this.#trimmed === "" || !this.#mayPost;
+    const maySend = left >= 0 && this.#trimmed !== "" && this.#mayPost;
+    const { activeElement } = /** @type {ShadowRoot} */ (this.form.getRootNode());
+    if (!maySend && activeElement === this.#send) this.focus(); // a button that is switched off would lose it
+    this.#send.disabled = !maySend;
     this.#field.setAttribute("aria-invalid", String(left < 0));
     this.#grows.dataset.text = this.text; // what makes the field as high as its text
   }

@@ -67,7 +67,7 @@ export class LiveCommentsElement extends HTMLElement {
     });
     this.#header = new Header(this.#words, {
       client: () => this.client,
-      announce: (text) => this.#announcer.notice(text),
+      announce: (text) => this.#announcer.notice(text, "connection"),
       again: () => this.#start(),
       whenLost: () => this.#focusList(),
     });
@@ -323,7 +323,7 @@ export class LiveCommentsElement extends HTMLElement {
     };
     const hint = hints[why] ?? (outbox.full ? words.full : "");
     this.#composer.limit({ hint, mayWrite: mayWrite && problem?.kind !== "refused", maySend: waitS === 0 });
-    if (announced && hint) this.#announcer.notice(hint);
+    if (announced && hint) this.#announcer.notice(hint, "standing");
     if (waitS > 0) this.#standingTimer = setTimeout(() => this.#showStanding(), 1_000);
   }
 
