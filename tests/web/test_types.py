@@ -73,8 +73,10 @@ def test_a_program_that_uses_it_wrongly_does_not(tmp_path):
 
 def test_the_scripts_themselves_stand_up_to_the_compiler(tmp_path):
     """Names that are not there, arguments that do not fit: as far as the comments tell the compiler what things are."""
-    for path in [*COMPONENT.glob("*.js"), COMPONENT / "index.d.ts"]:
-        (tmp_path / path.name.replace("index.js", "all.js")).write_text(path.read_text())
+    (tmp_path / "styles").mkdir()
+    for path in [*COMPONENT.glob("*.js"), *COMPONENT.glob("styles/*.js"), COMPONENT / "index.d.ts"]:
+        name = path.name.replace("index.js", "all.js")
+        (tmp_path / path.relative_to(COMPONENT).with_name(name)).write_text(path.read_text())
     parser = tmp_path / "vendor" / "eventsource-parser"
     parser.mkdir(parents=True)
     (parser / "index.d.ts").write_text("export function createParser(does: object): { feed(piece: string): void };")
