@@ -59,7 +59,7 @@ HURRIED = {
     "following.js": {"FIRST_WITHIN_MS": 2_000},
     "announcer.js": {"EVERY_MS": 2_500},
     "http.js": {"ANSWER_WITHIN_MS": 1_500},
-    "credentials.js": {"TOKEN_WITHIN_MS": 1_000},
+    "credentials.js": {"TOKEN_WITHIN_MS": 500},
     "status.js": {"WITHIN_MS": 1_000, "EVERY_MS": 500},
 }
 

@@ -6,7 +6,7 @@
 import { Problem } from "./http.js";
 import { LATE, within } from "./waiting.js";
 
-const TOKEN_WITHIN_MS = 15_000; // whoever is asked may hang: then they are asked anew, as after a refusal
+const TOKEN_WITHIN_MS = 15_000; // whoever is asked may hang: then they are asked again, after a wait
 const STAFF = ["moderator", "host"];
 
 export class Credentials {
@@ -14,6 +14,8 @@ export class Credentials {
   #token = null;
   #asked = false;
   #asking = null;
+  #asks = 0;
+  #answered = 0; // the last one of those that was
   #userId = null;
   #claims = null; // of the token, or as the service says them; null where nobody does
 
@@ -78,15 +80,24 @@ export class Credentials {
   }
 
   async #fetch() {
-    let given;
+    this.#asks += 1;
+    const ask = this.#asks;
+    let answer;
     try {
-      given = await within(TOKEN_WITHIN_MS, this.#ask(this.#asked));
+      const answering = Promise.resolve(this.#ask(this.#asked));
+      answering.then((token) => this.#take(token, ask)).catch(() => {}); // also one that comes late
+      answer = await within(TOKEN_WITHIN_MS, answering);
     } catch (cause) {
       if (cause instanceof Problem) throw cause;
       throw new Problem({ ...NO_NEW_TOKEN, cause });
     }
-    if (given === LATE) throw new Problem(NO_NEW_TOKEN);
-    this.#token = given ?? null;
+    if (answer === LATE) throw new Problem(NO_NEW_TOKEN);
+  }
+
+  #take(token, ask) {
+    if (ask < this.#answered) return;
+    this.#answered = ask;
+    this.#token = token ?? null;
     this.#asked = true;
     this.#claims = claimsOf(this.#token);
     this.#userId = this.#claims?.sub ?? this.#userId;

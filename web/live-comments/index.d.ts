@@ -31,7 +31,7 @@ export interface PendingComment {
   readonly problem: Problem | null;
 }
 
-/** Gives the token to send; with `renew`, the last one was not taken. */
+/** Gives the token to send; with `renew`, the last one was not taken. After 15 s without an answer it is asked again. */
 export type TokenSource = (renew: boolean) => string | null | Promise<string | null>;
 
 /** What a host has set for a video. */
