@@ -271,6 +271,7 @@ ANNOUNCER = """async (body) => {
             "It was not sent. Nora: hello",
         ),
     ],
+    ids=["beside the connection", "between two states of it", "twice", "too many", "before comments"],
 )
 async def test_a_refusal_is_not_lost_among_what_else_there_is_to_say(blank_page, noticed, said):
     assert await blank_page.evaluate(ANNOUNCER, f"announcer.{noticed};") == said
@@ -347,7 +348,8 @@ component.words = {
     send: "Senden", left: (n) => `noch ${n} Zeichen`, connecting: "verbinde …", live: "läuft",
     polling: "läuft, alle paar Sekunden",
     away: "verbinde neu …", ended: "getrennt", again: "Noch einmal", sampled: (a, b) => `${a} von ${b}`,
-    viewers: (n) => `${n} schauen zu`, newComments: (n) => `${n} neue`, newest: "Neueste", empty: "Noch nichts.",
+    viewers: (n) => `${n} schauen zu`, newComments: (n) => `${n} neue`, newest: "Neueste", older: "Ältere kommen …",
+    empty: "Noch nichts.",
     beginning: "Hier fing es an.", deleted: "Entfernt.", more: "mehr", less: "weniger",
     roles: { host: "Gastgeber", moderator: "Moderation" }, you: "Du", sending: "unterwegs", sent: "da",
     waiting: "wartet", failed: "nicht gesendet", edit: "Ändern", discard: "Verwerfen",
@@ -376,6 +378,6 @@ async def test_every_word_can_be_replaced(open_component, cluster, post, site, v
     german = {
         *("Kommentare", "Kommentare, älteste zuerst", "Dein Kommentar", "Sag etwas", "Senden", "läuft", "1 schauen zu"),
         *("Neueste", "Hier fing es an.", "nicht gesendet", "Das ging schief.", "Ändern", "Verwerfen", "hallo", "Nora"),
-        *("Du", "x" * 450, "Nicht gesendet: Das ging schief.", "mehr", "Noch einmal"),
+        *("Ältere kommen …", "Du", "x" * 450, "Nicht gesendet: Das ging schief.", "mehr", "Noch einmal"),
     }
     assert set(said) <= german, set(said) - german
