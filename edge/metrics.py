@@ -30,6 +30,8 @@ FOUND_SHORT: Final = Counter("livecomments_found_short", "Times that a stream en
 UNREADABLE: Final = Counter("livecomments_unreadable", "Messages that could not be shown")
 SKIPPED: Final = Counter("livecomments_skipped_comments", "Comments that slow viewers were told they missed")
 ENDED: Final = Counter("livecomments_streams_ended", "Streams ended by the edge", ["reason"])
+for _reason in ("full", "stalled"):
+    ENDED.labels(_reason)  # 0 is told from the start: an alert goes by its increase
 REFUSED: Final = Counter("livecomments_streams_refused", "Streams that were told to come back at once", ["reason"])
 STORED_TO_WRITTEN: Final = Histogram(
     "livecomments_stored_to_written_seconds",

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from history.metrics import ARCHIVE_AWAY, READ_SECONDS
+from history.metrics import ARCHIVE_AWAY, READ_SECONDS, SECOND_CHOICE
 from history.row import Row
 from history.windows import windows
 from runtime import postgres
@@ -56,7 +56,7 @@ class Archive:
 
     async def open(self) -> None:
         """Make the pool; connections come when they are needed."""
-        self._pool = await postgres.pool(self._settings, "history", _SESSION)
+        self._pool = await postgres.pool(self._settings, "history", _SESSION, chosen=SECOND_CHOICE.set)
 
     async def close(self) -> None:
         """Close all connections."""

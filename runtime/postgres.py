@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
@@ -56,13 +57,20 @@ async def connect(settings: Settings, part: str, *, command_timeout_s: float = C
     )
 
 
-async def pool(settings: Settings, part: str, session: Mapping[str, str] | None = None) -> asyncpg.Pool:
+async def pool(
+    settings: Settings,
+    part: str,
+    session: Mapping[str, str] | None = None,
+    chosen: Callable[[bool], None] = lambda _: None,
+) -> asyncpg.Pool:
     """Return a pool that opens its connections when they are first needed, so that a part starts without Postgres.
 
     `session` holds Postgres settings for its sessions. Whoever uses it changes nothing else about a session: it goes
-    back into the pool as it is, without the round trip of a reset.
+    back into the pool as it is, without the round trip of a reset. `chosen` is told of each new connection whether it
+    leads to another server than the first one that the DSN names.
     """
-    connect_as: Any = _connect_to_one  # the stubs want one for every type of connection
+    # (The stubs want one for every type of connection.)
+    connect_as: Any = functools.partial(_connect_to_one, chosen=chosen)
     made: asyncpg.Pool = await asyncpg.create_pool(
         settings.postgres_dsn,
         connect=connect_as,
@@ -90,7 +98,9 @@ _avoided: dict[str, float] = {}
 _second_choices: WeakKeyDictionary[asyncpg.Connection, float] = WeakKeyDictionary()
 
 
-async def _connect_to_one(dsn: str, **options: Any) -> asyncpg.Connection:
+async def _connect_to_one(
+    dsn: str, *, chosen: Callable[[bool], None] = lambda _: None, **options: Any
+) -> asyncpg.Connection:
     """Return a connection to the first of the DSN's servers that answers. Raises one of `AWAY`: the last one's."""
     named = servers(dsn)
     if len(named) == 1:
@@ -108,6 +118,7 @@ async def _connect_to_one(dsn: str, **options: Any) -> asyncpg.Connection:
         else:
             if server != named[0]:
                 _second_choices[made] = time.monotonic() + SECOND_CHOICE_S
+            chosen(server != named[0])
             return made
     raise AssertionError("a DSN names one server at least")
 

@@ -30,7 +30,7 @@ from runtime.video_states import VideoStates
 from wire.mark import Claim
 from writer.archive import Archive, PositionMovedError
 from writer.archive_audit import ArchiveAudit
-from writer.archiver_metrics import HELD, STOPPED
+from writer.archiver_metrics import HELD, STOPPED, tell_zeros
 from writer.control_duties import ControlDuties
 from writer.holes import Hole, holes
 from writer.lifting import Lift
@@ -80,6 +80,7 @@ class ShardArchiver:
         self._nats_away_since: float | None = None
         HELD.labels(shard).set(0)
         STOPPED.labels(shard).set(0)
+        tell_zeros(shard)
 
     @property
     def through(self) -> int | None:

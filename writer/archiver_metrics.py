@@ -27,6 +27,18 @@ BLOCKS_DROPPED: Final = Counter("livecomments_archive_blocks_dropped", "Blocks d
 REMOVED: Final = Counter("livecomments_archive_removed", "Comments overwritten after their user was banned", _SHARD)
 # A state that cannot be kept, a text that cannot be taken off the stream: each try counts. The log says which.
 UNDONE: Final = Counter("livecomments_archive_undone", "Duties of control messages that JetStream refused", _SHARD)
+_COUNTED: Final = (SET_ASIDE, LOST, TRIMMED, LIFTS, COLLIDED, BLOCKS_DROPPED, REMOVED, UNDONE)
+
+
+def tell_zeros(shard: int) -> None:
+    """Have all that is counted for a shard begin at 0: what begins at 1 has had no increase, and alarms nobody.
+
+    (prometheus/prometheus#1673)
+    """
+    for counter in _COUNTED:
+        counter.labels(shard)
+
+
 COPIES_WANTED: Final = Gauge("livecomments_stream_copies_wanted", "Copies that a stream is to have", ["stream"])
 COPIES_CURRENT: Final = Gauge(
     "livecomments_stream_copies_current", "Copies of a stream that have everything, as its leader says", ["stream"]

@@ -23,6 +23,8 @@ SPLIT_BATCHES: Final = Counter("livecomments_split_batches", "Batches that JetSt
 QUEUE_DEPTH: Final = Gauge("livecomments_queue_depth", "Comments that wait for JetStream's word", ["shard"])
 HELD_REPEATS: Final = Counter("livecomments_held_repeats", "Comments sent again because JetStream had not answered")
 NOT_STORED: Final = Counter("livecomments_not_stored", "Accepted comments answered with a 503", ["code"])
+for _code in ("not_stored", "store_full"):
+    NOT_STORED.labels(_code)  # 0 is told from the start: an alert goes by its increase
 STORE_AWAY: Final = Gauge(
     "livecomments_store_away", "1 while JetStream has been away for so long that posts are refused at once", ["shard"]
 )

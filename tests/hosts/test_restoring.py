@@ -34,16 +34,16 @@ async def test_what_was_said_before_and_after_a_backup_is_there_once_it_is_resto
         await until_read(session, url, posted)
 
 
-async def post(session, url, text):
-    async with session.post(f"{url}/comments/kept", json={"message": text}) as response:
+async def post(session, url, text, video="kept"):
+    async with session.post(f"{url}/comments/{video}", json={"message": text}) as response:
         assert response.status in (201, 202), await response.text()
         return (await response.json())["commentId"]
 
 
-async def until_read(session, url, numbers):
+async def until_read(session, url, numbers, video="kept"):
     async with asyncio.timeout(30):
         while True:
-            async with session.get(f"{url}/comments/kept", params={"limit": 100, "sort": "asc"}) as response:
+            async with session.get(f"{url}/comments/{video}", params={"limit": 100, "sort": "asc"}) as response:
                 if response.status == 200:
                     read = [comment["id"] for comment in (await response.json())["comments"]]
                     if read == numbers:

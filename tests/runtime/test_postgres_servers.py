@@ -63,6 +63,42 @@ async def test_a_connection_to_a_second_choice_ends_so_that_the_first_one_is_tri
         await postgres.close(pool)
 
 
+async def test_whether_it_is_the_first_server_is_told_of_each_connection_of_a_pool(postgres_database, monkeypatch):
+    monkeypatch.setattr(postgres, "SECOND_CHOICE_S", 0.0)
+    monkeypatch.setattr(postgres, "AVOID_S", 0.0)
+    address, away = f"127.0.0.1:{postgres_database.server.port}", free_port()
+    settings = Settings(postgres_dsn=postgres_database.dsn.replace(address, f"127.0.0.1:{away},{address}"))
+    told = []
+    pool = await postgres.pool(settings, "test", chosen=told.append)
+    try:
+        await pool.fetchval("SELECT 1")
+        await asyncio.sleep(0)
+        assert told == [True]
+        async with await asyncio.start_server(passing_to(postgres_database.server.port), "127.0.0.1", away):
+            await pool.fetchval("SELECT 1")
+            assert told == [True, False]
+            pool.terminate()
+    finally:
+        await postgres.close(pool)
+
+
+def passing_to(port):
+    """Return what passes a connection on to a port of this machine."""
+
+    async def copy(source, target):
+        try:
+            while piece := await source.read(65_536):
+                target.write(piece)
+        finally:
+            target.close()
+
+    async def serve(reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, back), copy(there, writer), return_exceptions=True)
+
+    return serve
+
+
 async def test_where_none_answers_the_last_ones_error_is_raised():
     dsn = f"postgresql://me@127.0.0.1:{free_port()},127.0.0.1:{free_port()}/x"
     with pytest.raises(postgres.AWAY):
