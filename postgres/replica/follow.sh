@@ -26,8 +26,11 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         WHERE slot_name = '$REPLICATION_SLOT' AND NOT active" >/dev/null
     pg_basebackup --pgdata="$PGDATA" --wal-method=stream --checkpoint=fast --create-slot --slot="$REPLICATION_SLOT"
     chmod 0700 "$PGDATA"
-    touch "$PGDATA/standby.signal"
 fi
+
+# A replica is nothing else, whatever its data were before: one that was promoted, and starts while the primary is not there
+# to be asked for the slot, would be a second primary.
+touch "$PGDATA/standby.signal"
 
 # Said on every start, so that a changed password or name holds. The file is the one above, under the server's own eyes.
 install -m 0600 "$PGPASSFILE" "$PGDATA/pgpass"

@@ -37,7 +37,23 @@ def shards(name: str, values: str) -> dict[str, str]:
     return {f'livecomments_{name}{{shard="0",instance="archiver-1:8080"}}': values}
 
 
+def parts(**others: str) -> dict[str, str]:
+    """Return what parts say that they are, on Kubernetes, and a gateway's number of connections."""
+    told = dict.fromkeys(("writer", "archiver", "history", "edge"), "1x60") | others
+    labels = 'job="kubernetes-pods",namespace="livecomments"'
+    return {f'livecomments_part_info{{part="{part}",pod="{part}-0",{labels}}}': values for part, values in told.items()}
+
+
+GATEWAY = {'haproxy_process_max_connections{pod="gateway-x"}': "30000x60"}
+STRANGER = {'up{job="kubernetes-pods",namespace="shop",pod="shop-1"}': "0x60"}
+
 CASES = [
+    Case("PartDown", STRANGER, "4m", fires=False),
+    Case("PartDown", {'up{job="edge",instance="edge-1:8080"}': "1x10 0x50"}, "2m", fires=True),
+    Case("PartDown", {'up{namespace="livecomments",pod="edge-1",instance="10.0.0.7:8080"}': "0x60"}, "2m", fires=True),
+    Case("KindDown", parts() | GATEWAY, "4m", fires=False),
+    Case("KindDown", parts(edge="1x10 stale") | GATEWAY, "2m", fires=True),
+    Case("KindDown", parts(), "2m", fires=True),
     Case("CopyBehind", copies("3x60"), "4m", fires=False),
     Case("CopyBehind", copies("3 2 2 3 2 2 2 2 2x6 3x40"), "2m", fires=False),  # busy, or started again
     Case("CopyBehind", copies("3 2x60"), "1m30s", fires=False),

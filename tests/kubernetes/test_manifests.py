@@ -1,10 +1,15 @@
 """`kubernetes/` is what Kubernetes takes, and names only what there is: settings, secrets, servers, metrics."""
 
+import json
+import os
 import re
+import subprocess
 
 import kubernetes_validate
 import pytest
+import yaml
 
+from cluster import binaries
 from edge import metrics
 from edge.admission import DRAIN_MAX_S, GOODBYE_S
 from livecomments.cli import COMMANDS
@@ -17,7 +22,7 @@ from tests.kubernetes.conftest import FOLDER, containers, pod, values
 OLDEST = "1.34"  # docs/kubernetes.md says the same: matchLabelKeys, the preStop that sleeps
 PARTS = ("writer", "archiver", "history", "edge")
 SECRETS = {
-    "nats": {"livecomments", "writer", "archiver", "history", "edge", "operator"},
+    "nats": {"livecomments", "writer", "archiver", "history", "edge", "operator", "routes"},
     "token": {"secret"},
     "gateway-tls": {"tls.crt", "tls.key"},
     "postgres-owner": {"username", "password"},
@@ -214,9 +219,12 @@ def test_prometheus_is_told_of_a_port_that_is_there_and_let_through(parts):
 
 
 def test_policies_select_pods_that_there_are(parts, prepare):
-    names = {one["metadata"]["name"] for one in [*parts.workloads, *prepare.workloads]}
+    names = {one["metadata"]["name"] for one in [*parts.workloads, *prepare.workloads]} | {"nats"}
     for policy in parts.kind("NetworkPolicy"):
         selector = policy["spec"]["podSelector"]
+        if policy["metadata"]["name"] == "postgres":
+            assert selector["matchLabels"] == {"cnpg.io/cluster": values("postgres")["fullnameOverride"]}
+            continue
         for expression in selector.get("matchExpressions", []):
             assert set(expression["values"]) <= names
         assert selector.get("matchLabels", {}).get("app.kubernetes.io/name", "gateway") in names
@@ -232,8 +240,10 @@ def test_nats_has_servers_for_the_copies_room_for_the_streams_and_the_limits_of_
     servers = environment["LIVECOMMENTS_NATS_URL"].split(",")
     assert servers == [f"nats://nats-{n}.nats-headless:4222" for n in range(nats["cluster"]["replicas"])]
     users = (assets.folder("nats") / "users.conf").read_text(encoding="utf-8")
-    passwords = set(re.findall(r"^[^#\n]*\$(NATS_[A-Z_]+)", users, re.MULTILINE)) | {"NATS_OPERATOR_PASSWORD"}
-    given = {name: one["valueFrom"]["secretKeyRef"] for name, one in values("nats")["container"]["env"].items()}
+    passwords = set(re.findall(r"^[^#\n]*\$(NATS_[A-Z_]+)", users, re.MULTILINE))
+    passwords |= {"NATS_OPERATOR_PASSWORD", "NATS_ROUTES_PASSWORD"}
+    environment = values("nats")["container"]["env"]
+    given = {name: one["valueFrom"]["secretKeyRef"] for name, one in environment.items() if name != "NATS_ROUTES_URLS"}
     assert given.keys() == passwords
     assert {one["name"] for one in given.values()} == {"nats"}
     assert {one["key"] for one in given.values()} == SECRETS["nats"]
@@ -243,6 +253,75 @@ def test_nats_has_servers_for_the_copies_room_for_the_streams_and_the_limits_of_
     assert nats["jetstream"]["merge"]["sync_interval"] == "always"
     assert "sync_interval: always" in configuration
     assert nats["merge"]["max_payload"].strip("<> ") == re.search(r"max_payload: (\S+)", configuration)[1]
+
+
+def test_nats_servers_take_routes_from_each_other_alone(tmp_path):
+    """The part of the chart's configuration that says so, made as the chart makes it, and read by a nats-server."""
+    nats = values("nats")
+    cluster, environment = nats["config"]["cluster"], nats["container"]["env"]
+    # The chart gives variables in the order of their names; Kubernetes knows in each those before it.
+    known = {}
+    for name in sorted(environment):
+        value = environment[name]
+        known[name] = "ssecret" if isinstance(value, dict) else re.sub(r"\$\((\w+)\)", lambda one: known[one[1]], value)
+    assert known["NATS_ROUTES_URLS"].strip("[]").split(",") == [
+        f"nats://routes:ssecret@nats-{number}.nats-headless:6222" for number in range(cluster["replicas"])
+    ]
+    made = {"cluster": {"name": "nats", "port": 6222, **cluster["merge"]}}
+    file = tmp_path / "nats.conf"
+    file.write_text(re.sub(r'"<<\s+(.*)\s+>>"', r"\1", json.dumps(made, indent=1)))
+    command = [str(binaries.nats_server()), "-t", "-c", str(file)]
+    subprocess.run(command, env={**os.environ, **known}, check=True)
+    assert cluster["merge"]["authorization"] == {
+        "user": "routes", "password": "<< $NATS_ROUTES_PASSWORD >>", "timeout": 2,
+    }  # fmt: skip
+
+
+def sources(parts, policy, port):
+    """Whom a policy lets come to a port: names of workloads, and of namespaces."""
+    found = set()
+    for rule in parts.of("NetworkPolicy", policy)["spec"]["ingress"]:
+        if port not in {one["port"] for one in rule["ports"]}:
+            continue
+        for peer in rule["from"]:
+            found |= {f"namespace {name}" for name in peer.get("namespaceSelector", {}).get("matchLabels", {}).values()}
+            found |= set(peer.get("podSelector", {}).get("matchLabels", {}).values())
+            for expression in peer.get("podSelector", {}).get("matchExpressions", []):
+                found |= set(expression["values"])
+    return found
+
+
+def test_stores_are_reached_by_those_who_speak_with_them_and_by_nobody_else(parts, prepare):
+    speak = {"LIVECOMMENTS_NATS_URL": set(), "LIVECOMMENTS_POSTGRES_DSN": set()}
+    for manifests in (parts, prepare):
+        for workload in manifests.workloads:
+            for container in containers(workload):
+                for setting in speak.keys() & settings_of(manifests, container).keys():
+                    speak[setting].add(workload["metadata"]["name"])
+    assert sources(parts, "nats", 4222) == speak["LIVECOMMENTS_NATS_URL"]
+    assert sources(parts, "nats", 6222) == {"nats"}
+    assert not sources(parts, "nats", 8222)
+    assert sources(parts, "postgres", 5432) == {
+        *speak["LIVECOMMENTS_POSTGRES_DSN"],
+        "postgres",
+        "namespace cnpg-system",
+    }
+    for policy in ("nats", "postgres"):
+        assert parts.of("NetworkPolicy", policy)["spec"]["policyTypes"] == ["Ingress"]
+        assert all(rule.get("from") for rule in parts.of("NetworkPolicy", policy)["spec"]["ingress"]), "not everybody"
+
+
+def test_the_commands_for_alerts_make_documents_with_all_rules(tmp_path):
+    rules = yaml.safe_load((FOLDER.parent / "monitoring" / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
+    document = (FOLDER.parent / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    for_chart, for_operator = re.findall(r"^(\{ .*\} )> rules\.yaml$", document, re.MULTILINE)
+    made = [
+        yaml.safe_load(subprocess.run(["sh", "-c", one], cwd=FOLDER.parent, capture_output=True, check=True).stdout)
+        for one in (for_chart, for_operator)
+    ]
+    assert made[0]["serverFiles"]["alerting_rules.yml"] == rules
+    assert made[1]["spec"] == rules
+    assert made[1]["kind"] == "PrometheusRule"
 
 
 def test_postgres_has_the_roles_that_the_parts_are(parts, prepare):
