@@ -61,6 +61,12 @@ def limits(capacity: Capacity, costs: Costs) -> list[Limit]:
             "several clusters, each for a part of the videos",
         ),
         Limit(
+            "comments a second into the one Postgres primary, with all cores of one machine",
+            demand.comments_per_s,
+            policy.machine_cores * US / costs.postgres_us_per_comment,
+            "a larger machine, or several clusters, each for a part of the videos: all shards are in one database",
+        ),
+        Limit(
             "connections of edges and writers to one group of NATS servers",
             2 * capacity.need("edge").processes + 2 * capacity.need("writer").processes,
             NATS_CONNECTIONS * policy.replicas,

@@ -48,6 +48,7 @@ class Capacity:
     egress_gbps: float
     month_tb: float
     shards: int
+    edges_gb: float  # memory of all edges for their viewers, that of the kernel included; a process has its own on top
     stream_gb: float
     postgres_month_gb: float
     postgres_rows_per_s: float
@@ -119,7 +120,8 @@ def compute(demand: Demand, costs: Costs, policy: Policy) -> Capacity:
         _by_cpu("writer", posts * costs.writer_us_per_comment, policy),
         _by_cpu("nats", nats_us, policy, policy.replicas, "copies"),
         _by_cpu("archiver", posts * costs.archiver_us_per_comment, policy),
-        _by_cpu("postgres", posts * costs.postgres_us_per_comment + pages * costs.postgres_us_per_page, policy),
+        _primary(posts * costs.postgres_us_per_comment, policy),
+        _replicas(pages * costs.postgres_us_per_page, policy),
         _by_cpu("history", pages * costs.history_us_per_page, policy),
     )
     month = MONTH_S * policy.mean_to_peak
@@ -136,6 +138,7 @@ def compute(demand: Demand, costs: Costs, policy: Policy) -> Capacity:
         egress_gbps=egress_gbps,
         month_tb=egress_bytes * month / 1e12,
         shards=max(1, math.ceil(posts / (costs.stream_comments_per_s * policy.utilisation))),
+        edges_gb=streams * (costs.edge_kb_per_viewer + costs.kernel_kb_per_socket) / 1e6,
         stream_gb=posts * policy.keep_s * costs.stream_bytes_per_comment * policy.replicas / 1e9,
         postgres_month_gb=posts * month * costs.postgres_bytes_per_comment / 1e9,
         postgres_rows_per_s=posts,
@@ -170,3 +173,19 @@ def _by_cpu(part: str, us: float, policy: Policy, at_least: float = 1, reason: s
     return Need(
         part, us / US, processes, reason if at_least > by_cpu and reason else "CPU", processes / policy.machine_cores
     )
+
+
+def _primary(us: float, policy: Policy) -> Need:
+    """Return what inserts need: one server takes all of them, on as many cores as its machine has (`limits.py`)."""
+    return Need("postgres", us / US, 1, "one primary", _machines(us, policy))
+
+
+def _replicas(us: float, policy: Policy) -> Need:
+    """Return what pages need: servers with a machine each, as many as are wanted, each for some of the histories."""
+    machines = _machines(us, policy)
+    return Need("replica", us / US, max(1, math.ceil(machines)), "CPU", machines)
+
+
+def _machines(us: float, policy: Policy) -> float:
+    """Return how many machines a server that uses all of their cores takes; at least one core of one."""
+    return max(us / (US * policy.utilisation), 1.0) / policy.machine_cores

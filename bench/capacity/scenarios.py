@@ -63,7 +63,7 @@ def table(costs: Costs, policy: Policy) -> str:
     def first(one: Capacity) -> str:
         limit = limits(one, costs)[0]
         used = f"{limit.share:.0%}" if limit.share < 10 else f"{about(limit.share)} ×"
-        return f"{used}: {limit.what.partition(':')[0]}"
+        return f"{used}: {limit.what.partition(':')[0].partition(',')[0]}"
 
     return "\n".join(
         (
@@ -77,7 +77,12 @@ def table(costs: Costs, policy: Policy) -> str:
             row("gateway, streams included", processes("gateway")),
             row("writers, archivers", processes("writer", "archiver")),
             row(f"NATS, {policy.replicas} copies", processes("nats")),
-            row("Postgres, history", processes("postgres", "history")),
+            row("history", processes("history")),
+            row(
+                "Postgres: cores of the primary, of replicas",
+                lambda one: ", ".join(about(one.need(part).cores) for part in ("postgres", "replica")),
+            ),
+            row("memory of edges for viewers, GB", lambda one: about(one.edges_gb)),
             row("shards", lambda one: about(one.shards)),
             row("to the viewers, Gbit/s", lambda one: about(one.egress_gbps)),
             row("a month, TB", lambda one: about(one.month_tb)),

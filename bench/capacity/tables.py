@@ -55,6 +55,7 @@ def _amounts(capacity: Capacity) -> Table:
         ("comments delivered a second", f"{capacity.deliveries_per_s:,.0f} in {capacity.writes_per_s:,.0f} writes"),
         ("to the viewers", f"{capacity.egress_gbps:,.1f} Gbit/s; a month {capacity.month_tb:,.0f} TB"),
         ("the hottest video", f"{capacity.hot_slices:,} edges; {capacity.polling:,} of its viewers poll"),
+        ("edges' memory", f"{capacity.edges_gb:,.1f} GB for their viewers, the kernel's included"),
         ("shards", f"{capacity.shards:,}"),
         ("JetStream holds", f"{capacity.stream_gb:,.1f} GB, {capacity.policy.replicas} copies together"),
         (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from bench.capacity import costs as measured
 from bench.capacity.command import capacity
+from bench.capacity.costs import Costs
 from bench.capacity.demand import Demand
 from bench.capacity.limits import limits
 from bench.capacity.model import compute, viewers_per_edge
@@ -71,6 +73,41 @@ def test_a_thousand_comments_a_second_on_a_million_videos_breaks_something_and_s
     assert first.remedy
 
 
+def test_all_comments_go_into_one_primary_and_more_than_its_machine_inserts_break_it():
+    demand = Demand(100_000_000, 1_000_000, 1, 1_000_000, 100)
+    found = compute(demand, COSTS, POLICY)
+    assert found.need("postgres").processes == 1
+    by_hand = demand.comments_per_s * COSTS.postgres_us_per_comment / 1e6 / POLICY.machine_cores
+    first = limits(found, COSTS)[0]
+    assert "primary" in first.what
+    assert first.share == pytest.approx(by_hand)
+    assert first.share > 1
+    larger = replace(POLICY, machine_cores=4 * POLICY.machine_cores)
+    [primary] = [limit for limit in limits(compute(demand, COSTS, larger), COSTS) if "primary" in limit.what]
+    assert primary.share == pytest.approx(by_hand / 4)
+
+
+def test_pages_are_read_from_as_many_replicas_as_are_wanted_and_not_from_the_primary():
+    busy, idle = replace(POLICY, pages_per_viewer_hour=120), replace(POLICY, pages_per_viewer_hour=0)
+    demand = Demand(100_000_000, 1_000_000, 1, 1_000_000, 100)
+    many, none = compute(demand, COSTS, busy), compute(demand, COSTS, idle)
+    assert many.need("postgres") == none.need("postgres")
+    assert many.need("replica").processes > 10
+    assert none.need("replica").processes == 1
+
+
+def test_a_viewer_takes_memory_in_an_edge_and_in_the_kernel():
+    found = compute(Demand(1_000_000, 10, 1, 100_000, 1), COSTS, POLICY)
+    each_kb = COSTS.edge_kb_per_viewer + COSTS.kernel_kb_per_socket
+    assert found.edges_gb == pytest.approx(1_000_000 * each_kb / 1e6)
+
+
+def test_every_cost_that_is_measured_is_made_use_of():
+    files = [*(ROOT / "bench" / "capacity").glob("*.py"), *(ROOT / "bench" / "simulation").glob("*.py")]
+    text = "".join(file.read_text("utf-8") for file in files)
+    assert not [field.name for field in fields(Costs) if not re.search(rf"\.{field.name}\b", text)]
+
+
 def test_sampling_is_needed_above_the_readable_rate_and_slices_above_one_edge():
     needed = {point.what: point.needed for point in thresholds(Demand(100_000, 1, 50, 100_000, 50), COSTS, POLICY)}
     assert needed["sampling"]
@@ -84,7 +121,7 @@ def test_the_command_answers_in_a_second(tmp_path):
     done = CliRunner().invoke(capacity, ["--viewers", "1000000", "--videos", "1000", "--rate", "2"])
     assert done.exit_code == 0, done.output
     assert time.process_time() - began < 1
-    for part in ("edge", "writer", "nats", "postgres", "gateway", "history", "archiver"):
+    for part in ("edge", "writer", "nats", "postgres", "replica", "gateway", "history", "archiver"):
         assert part in done.output
 
 
