@@ -80,12 +80,17 @@ def next_leader(places: Sequence[Place]) -> tuple[str, str] | None:
     return None if best is None else best[1:]
 
 
-async def spread(settings: Settings, streams: Sequence[str], tell: Callable[[str], None]) -> None:
+async def spread(
+    settings: Settings, streams: Sequence[str], tell: Callable[[str], None], leaving: str | None = None
+) -> None:
     """Spread streams, and then who leads them; where there is only one server or no operator's password, do nothing.
 
-    Raises `StoreError` when a stream does not come where it is to be in time.
+    A server that is `leaving` keeps none; once it is not there any more it is no member of the cluster either. Raises
+    `StoreError` when a stream does not come where it is to be in time, or has no place without the server that leaves.
     """
     if settings.nats_operator_password_file is None:
+        if leaving is not None:
+            raise StoreError("a server leaves by the operator's word: set LIVECOMMENTS_NATS_OPERATOR_PASSWORD_FILE")
         return
     connection = await jetstream.connect(settings, "placement")
     as_operator = settings.model_copy(
@@ -94,6 +99,8 @@ async def spread(settings: Settings, streams: Sequence[str], tell: Callable[[str
     operator = await jetstream.connect(as_operator, "placement")
     try:
         servers = await _servers(operator)
+        if leaving is not None:
+            servers = await _without(connection, operator, streams, servers, leaving, tell)
         if len(servers) < 2:
             return
         await _spread_copies(connection, operator, streams, servers, tell)
@@ -111,11 +118,51 @@ async def _spread_copies(
         move = next_move(places, servers)
         if move is None:
             return
-        tell(f"{move.stream} leaves {move.server}")
-        answer = await _ask(operator, f"$JS.API.ACCOUNT.STREAM.MOVE.{ACCOUNT}.{move.stream}", {"server": move.server})
+        await _move(connection, operator, move, tell)
+
+
+async def _move(connection: Client, operator: Client, move: Move, tell: Callable[[str], None]) -> None:
+    tell(f"{move.stream} leaves {move.server}")
+    answer = await _ask(operator, f"$JS.API.ACCOUNT.STREAM.MOVE.{ACCOUNT}.{move.stream}", {"server": move.server})
+    if "error" in answer:
+        raise StoreError(f"{move.stream} cannot leave {move.server}: {answer['error'].get('description')}")
+    await _until_left(connection, move)
+
+
+async def _without(
+    connection: Client,
+    operator: Client,
+    streams: Sequence[str],
+    servers: Sequence[str],
+    leaving: str,
+    tell: Callable[[str], None],
+) -> list[str]:
+    """See to it that a server keeps no stream, and is no member where it is not there. Returns the other servers."""
+    others = [server for server in servers if server != leaving]
+    wanted = max([await _copies_wanted(connection, stream) for stream in streams])
+    if len(others) < wanted:
+        raise StoreError(
+            f"without {leaving} there are {len(others)} servers, and streams have {wanted} copies: add a server first"
+        )
+    if leaving in servers:
+        for stream in streams:
+            if leaving in (await _settled(connection, stream)).servers:
+                await _move(connection, operator, Move(stream, leaving), tell)
+        tell(f"{leaving} keeps no stream any more: stop it, and run this once more")
+    else:
+        # Copies that went with it are made anew on the others; whoever spreads streams waits until they are whole.
+        answer = await _ask(operator, "$JS.API.SERVER.REMOVE", {"peer": leaving})
         if "error" in answer:
-            raise StoreError(f"{move.stream} cannot leave {move.server}: {answer['error'].get('description')}")
-        await _until_left(connection, move)
+            raise StoreError(f"{leaving} cannot be taken out: {answer['error'].get('description')}")
+        tell(f"{leaving} is no member of the cluster any more")
+    return others
+
+
+async def _copies_wanted(connection: Client, stream: str) -> int:
+    answer = await jetstream.api(connection, f"STREAM.INFO.{stream}")
+    if "error" in answer:
+        raise StoreError(f"{stream}: {answer['error'].get('description')}")
+    return int(answer["config"]["num_replicas"])
 
 
 async def _spread_leaders(connection: Client, streams: Sequence[str], tell: Callable[[str], None]) -> None:

@@ -26,15 +26,18 @@ NOTICED_WITHIN_S: Final = 10.0
 S_TO_NS: Final = 1_000_000_000
 
 
-def check(ledger: Ledger) -> Verdict:
-    """Return the verdict on a run. Raises `index.AmbiguousError` for a ledger that cannot be judged."""
+def check(ledger: Ledger, replica_lag_s: float = 0.0) -> Verdict:
+    """Return the verdict on a run. Raises `index.AmbiguousError` for a ledger that cannot be judged.
+
+    `replica_lag_s`: where history reads a replica, how far that may be behind; on the primary a 201 is there at once.
+    """
     index = Index(ledger)
     violations = [
         *check_keeping(index),
         *check_pages_meet(index),
         *check_numbers(index),
         *check_real_time(index),
-        *check_pages(index),
+        *check_pages(index, int(replica_lag_s * S_TO_NS)),
         *check_removals(index),
         *_check_noticed(ledger),
         *(Violation(Check.RECOVERED, "", trouble) for trouble in ledger.trouble),

@@ -10,8 +10,11 @@ from faults.index import Index
 from faults.verdict import Check, Violation
 
 
-def check_pages(index: Index) -> Iterator[Violation]:
-    """Yield comments that a page should have held, and those that only a page has ever held."""
+def check_pages(index: Index, replica_lag_ns: int = 0) -> Iterator[Violation]:
+    """Yield comments that a page should have held, and those that only a page has ever held.
+
+    `replica_lag_ns`: how far what pages are read from may be behind.
+    """
     archived = _archived(index)
     said = index.ledger.said
     for page in index.ledger.pages:
@@ -19,7 +22,7 @@ def check_pages(index: Index) -> Iterator[Violation]:
         lowest = 0 if page.whole or not numbers else min(numbers)
         known = archived.get(page.video, [])
         for number, ended_ns in known[bisect_left(known, (lowest, 0)) : bisect_left(known, (page.cursor, 0))]:
-            if ended_ns < page.began_ns and number not in numbers:
+            if ended_ns < page.began_ns - replica_lag_ns and number not in numbers:
                 detail = "was answered 201, and was not in a page read after that"
                 yield Violation(Check.READABLE, page.video, detail, number)
         kept = index.kept.get(page.video, {})

@@ -1,7 +1,7 @@
 """`python -m hosts.certificates FOLDER`: the certificates that compose.tls-inside.yaml wants, and compose.tls.yaml.
 
 A certification authority of its own, whose key is thrown away: nobody can make another certificate that it signed. Who
-wants to renew them makes all anew, and starts everything again.
+wants to renew them makes all anew, and starts everything again. So NATS's has the names of servers that may be added.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ DAYS: Final = 825  # the longest that common clients take
 CLOCKS_DIFFER: Final = dt.timedelta(hours=1)
 PEM: Final = serialization.Encoding.PEM
 
+NATS_SERVERS_MAX: Final = 9
+
 # Folder: the names in its certificate, which are those of services.
 SERVERS: Final = {
-    "nats": ("nats-1", "nats-2", "nats-3"),
+    "nats": tuple(f"nats-{number}" for number in range(1, NATS_SERVERS_MAX + 1)),
     "postgres": ("postgres", "postgres-replica"),
 }
 

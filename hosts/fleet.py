@@ -115,10 +115,21 @@ class Fleet:
         self._later.discard(name)
         await self._start(self.hosts[name])
 
-    async def run_again(self, name: str) -> None:
-        """Run once more what runs once. Raises `HostError`."""
-        self.hosts[name].exit_code = None
-        await self._start(self.hosts[name])
+    async def leave(self, name: str) -> None:
+        """Stop a service that is not to come back."""
+        self._later.add(name)
+        await self.hosts[name].stop()
+
+    async def run_again(self, name: str, *further: str) -> None:
+        """Run once more what runs once, with further words of its command. Raises `HostError`."""
+        host = self.hosts[name]
+        plain = host.service
+        host.exit_code = None
+        host.service = replace(plain, command=(*(plain.command or ()), *further))
+        try:
+            await self._start(host)
+        finally:
+            host.service = plain
 
     async def restart(self, name: str, within_s: float = UP_WITHIN_S) -> tuple[float, float]:
         """Stop a service and start it again. Returns how long it took to end, and then to be ready, in seconds."""

@@ -1,6 +1,8 @@
 """What an image of compose.yaml is here: programs out of the wheels and Debian's packages, where it has them.
 
-Our own image is read from the `Dockerfile`. A program that an image has not got is not on its containers' PATH either.
+Our own image is read from the `Dockerfile`. What is here stands for an image whatever its tag is; a test
+(`tests/cluster/test_compose.py`) holds tags against the versions that are installed. A program that an image has not
+got is not on its containers' PATH either.
 """
 
 from __future__ import annotations
@@ -21,6 +23,11 @@ _DEBIAN: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Images that cannot be had here, and why that is no hole: their own configuration is checked by other tests.
 ABSENT: Final = {"grafana/grafana": "Grafana is neither in a wheel nor in Debian"}
+
+# Images of which another version than the one in compose.yaml runs here, and what that leaves untried.
+OTHER_VERSION: Final = {
+    "prom/prometheus": "Debian has 2.x: configuration, rules and flags are tried with that, not with 3"
+}
 
 # What a container of a small image finds, besides its own program.
 _BUSYBOX: Final = (

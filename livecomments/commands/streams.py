@@ -19,7 +19,8 @@ FURTHER = (subjects.SET_ASIDE_STREAM, subjects.VIDEO_STATES_STREAM, subjects.REV
 
 
 @click.command()
-def streams() -> None:
+@click.option("--without", metavar="SERVER", help="A NATS server that is to leave the cluster, or has gone for good.")
+def streams(*, without: str | None) -> None:
     """Create the streams in NATS, or bring them up to date.
 
     One stream for each of LIVECOMMENTS_SHARDS shards, of at most LIVECOMMENTS_STREAM_BYTES, with LIVECOMMENTS_REPLICAS
@@ -27,15 +28,16 @@ def streams() -> None:
     LIVECOMMENTS_MODERATION_BYTES; and one for revoked tokens. Needs NATS (LIVECOMMENTS_NATS_URL,
     LIVECOMMENTS_NATS_PASSWORD_FILE) and Postgres as its owner ('livecomments migrate' comes first). A second run
     changes nothing. With LIVECOMMENTS_NATS_OPERATOR_PASSWORD_FILE it also spreads the streams, and who leads them, over
-    all servers of the cluster: run it when one was added, or was restarted.
+    all servers of the cluster: run it when one was added, or was restarted. When one is to leave, run it with --without
+    before that one is stopped, which moves its copies elsewhere, and after it, which has the others forget it.
     """
     quiet_logs()
     settings = read_settings()
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, without))
     click.echo(f"the streams of {settings.shards} shards are there")
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, without: str | None) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -51,4 +53,4 @@ async def _run(settings: Settings) -> None:
         finally:
             await jetstream.close(connection)
     names = [*map(subjects.stream_name, range(settings.shards)), *FURTHER]
-    await placement.spread(settings, names, click.echo)
+    await placement.spread(settings, names, click.echo, without)

