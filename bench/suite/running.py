@@ -23,6 +23,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_S: Final = 0.25
 LONGEST_S: Final = 1_800  # for one command
 LINES_SHOWN: Final = 15
+QUICK_WITHIN_S: Final = 600.0  # what --quick promises of all parts together
 NEARLY: Final = 0.98  # how far the bar goes for a step that takes longer than it should
 
 
@@ -61,7 +62,23 @@ def run_all(
             document["seconds"] = round(time.monotonic() - began, 1)
             if keep is not None:
                 keep(Result(document))
+    _say_how_long(console, document, parts)
     return Result(document)
+
+
+def _say_how_long(console: Console, document: dict[str, Any], parts: Sequence[Part]) -> None:
+    """Say how long it took, and where a quick run took longer than it may, what was slower than it is known to be."""
+    console.print(f"took {document['seconds'] / 60:.1f} min")
+    if not document["quick"] or document["seconds"] <= QUICK_WITHIN_S:
+        return
+    said = [
+        f"{part.name} {took_s:.0f} s (about {step.quick_s:.0f} expected)"
+        for part in parts
+        if part.name in document["parts"]
+        for step, took_s in zip(_steps(part, quick=True), document["parts"][part.name]["steps_s"], strict=True)
+        if took_s > step.quick_s
+    ]
+    console.print(f"longer than --quick may take, {QUICK_WITHIN_S / 60:.0f} min: {', '.join(said)}", style="red")
 
 
 def _run_part(part: Part, folder: Path, progress: Progress, bar: TaskID, *, quick: bool) -> dict[str, Any]:

@@ -58,6 +58,15 @@ def test_a_part_that_fails_is_told_and_the_others_go_on(made_up):
     assert result.machine["python"]
 
 
+def test_a_quick_run_that_is_longer_than_ten_minutes_says_so_and_what_was_slow(made_up, monkeypatch):
+    assert "longer than" not in invoke(made_up, "--quick").output
+    assert json.loads((made_up / "out.json").read_bytes())["seconds"] > 0
+    monkeypatch.setattr(running, "QUICK_WITHIN_S", 0.0)
+    monkeypatch.setattr(command, "PARTS", (Part("measures", "…", (Step("measures", (), (), 0, 0),)),))
+    said = " ".join(invoke(made_up, "--quick").output.split())
+    assert "longer than --quick may take, 0 min: measures 0 s (about 0 expected)" in said
+
+
 def test_the_report_stands_alone_and_nothing_in_it_is_markup(made_up):
     invoke(made_up, "--quick")
     page = (made_up / "out.html").read_text()
