@@ -25,6 +25,8 @@ async def test_what_the_replica_had_and_what_it_had_not_seen_is_there_once_it_is
         fleet.network.mend("postgres-replica")
 
         await succeeds(fleet, "postgres-replica", f"{PSQL} 'SELECT pg_promote()'")
+        counted = f"{PSQL} \"SELECT count(*) FROM comments WHERE video_id = 'promoted'\""
+        assert (await fleet["postgres-replica"].run("bash", "-c", counted))[1].strip() == "20", "it saw what it had not"
         await fleet["postgres-replica"].stop()
         volumes = fleet.folder / "volumes"
         shutil.rmtree(volumes / "postgres")
