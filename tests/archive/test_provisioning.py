@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runtime import jetstream, streams
-from runtime.jetstream import StoreAwayError
+from runtime.jetstream import StoreAwayError, StoreError
 from runtime.streams import provision, take_subjects_off
 from tests.archive.conftest import SHARD, World
 from wire import subjects
@@ -22,6 +22,10 @@ NAME = subjects.stream_name(SHARD)
 def no_leader(_: str) -> dict[str, Any]:
     """What a server says that knows of no leader, as nats-server words it."""
     return {"error": {"code": 503, "err_code": 10008, "description": "JetStream system temporarily unavailable"}}
+
+
+def broken(_: str) -> dict[str, Any]:
+    return {"error": {"code": 500, "err_code": 10025, "description": "unexpected end of file"}}
 
 
 def silence(call: str) -> dict[str, Any]:
@@ -64,6 +68,11 @@ async def test_a_shard_that_is_lifted_is_let_be_though_its_stream_did_not_answer
         failed = failing(fault)
         assert (await provisioned(world))["config"]["subjects"] == [subjects.lifting(SHARD)]
         assert f"STREAM.INFO.{NAME}" in failed
+    failing(broken)
+    with pytest.raises(StoreError, match="unexpected end of file"):
+        await provisioned(world)
+    answer = await jetstream.api(world.connection, f"STREAM.INFO.{NAME}")
+    assert answer["config"]["subjects"] == [subjects.lifting(SHARD)]
 
 
 async def test_an_older_copy_is_found_out_though_its_stream_did_not_answer_at_first(
