@@ -134,7 +134,7 @@ MUTANTS: Final = (
         "the archiver announces a batch before it has stored it",
         (
             Patch(
-                "writer/archiver.py",
+                "writer/archiving/archiver.py",
                 "        await self._storing.store(archive, messages)\n",
                 "        before, self._storing.through = self._storing.through, messages[-1].number\n"
                 "        await self._storing.announce()\n"
@@ -150,7 +150,7 @@ MUTANTS: Final = (
         "the archiver leaves out a comment now and then",
         (
             Patch(
-                "writer/storing.py",
+                "writer/archiving/storing.py",
                 "[row_of(message, self._shards) for message in messages]",
                 "[row_of(message, self._shards) for message in messages if message.number % 17]",
             ),
@@ -162,7 +162,7 @@ MUTANTS: Final = (
         "the archiver moves its position first, and stores the rows in a transaction of their own",
         (
             Patch(
-                "writer/archive.py",
+                "writer/archiving/archive.py",
                 "        done = await self._session.fetchrow(\n",
                 '        moved = "UPDATE archive_position SET through = $2 WHERE shard = $1 AND through = $3"\n'
                 "        await self._session.execute(moved, self.shard, new, old)\n"
@@ -178,15 +178,17 @@ MUTANTS: Final = (
         "trimmed-beyond-the-archive",
         "what is not in Postgres yet is taken off the stream",
         (
-            Patch("writer/trimming.py", "TRIM_INTERVAL_S: Final = 10", "TRIM_INTERVAL_S: Final = 0.1"),
+            Patch("writer/archiving/trimming.py", "TRIM_INTERVAL_S: Final = 10", "TRIM_INTERVAL_S: Final = 0.1"),
             Patch(
-                "writer/trimming.py",
+                "writer/archiving/trimming.py",
                 "keep_from = await self._old_enough(through)",
                 "keep_from = (await self._reader.state(self._shard)).last",
             ),
-            Patch("writer/trimming.py", "if keep_from > min(through, state.last):", "if keep_from > MAX_NUMBER:"),
             Patch(
-                "writer/trimming.py",
+                "writer/archiving/trimming.py", "if keep_from > min(through, state.last):", "if keep_from > MAX_NUMBER:"
+            ),
+            Patch(
+                "writer/archiving/trimming.py",
                 "from wire import subjects\n",
                 "from wire import subjects\nfrom wire.number import MAX_NUMBER\n",
             ),
@@ -196,7 +198,11 @@ MUTANTS: Final = (
     Mutant(
         "time-of-the-archiver",
         "the archive keeps another time than JetStream's",
-        (Patch("writer/archive.py", "[row.posted_ms for row in rows]", "[row.posted_ms + 1 for row in rows]"),),
+        (
+            Patch(
+                "writer/archiving/archive.py", "[row.posted_ms for row in rows]", "[row.posted_ms + 1 for row in rows]"
+            ),
+        ),
         _by(Check.TIMES),
     ),
     Mutant(
@@ -204,9 +210,15 @@ MUTANTS: Final = (
         "the archive keeps the text of a comment that is removed, and pages go by it alone",
         (
             Patch(
-                "writer/archive.py", "        if control.kind == DELETE:\n", '        if control.kind == "nothing":\n'
+                "writer/archiving/archive.py",
+                "        if control.kind == DELETE:\n",
+                '        if control.kind == "nothing":\n',
             ),
-            Patch("writer/rows.py", "    if not removed:\n        return list(rows)\n", "    return list(rows)\n"),
+            Patch(
+                "writer/archiving/rows.py",
+                "    if not removed:\n        return list(rows)\n",
+                "    return list(rows)\n",
+            ),
             Patch("history/moderation.py", "        if not state.hides_any:\n", "        if state is not None:\n"),
         ),
         _by(Check.REMOVED),

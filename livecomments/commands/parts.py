@@ -34,7 +34,7 @@ def archiver() -> None:
     (LIVECOMMENTS_POSTGRES_DSN as the role livecomments_archiver, LIVECOMMENTS_POSTGRES_PASSWORD_FILE).
     A second one stands by and takes over.
     """
-    from writer.archiver_app import make_service  # noqa: PLC0415
+    from writer.archiving.archiver_app import make_service  # noqa: PLC0415
 
     service.run(make_service, read_settings())
 

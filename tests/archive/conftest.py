@@ -22,7 +22,7 @@ from wire import subjects
 from wire.comment import encode_payload
 from wire.headers import message_id
 from wire.video import shard_of
-from writer.archiver_app import ArchiverService, make_service
+from writer.archiving.archiver_app import ArchiverService, make_service
 
 SHARDS = 2
 VIDEO = "demo"

@@ -12,8 +12,8 @@ from runtime.settings import SettingsError
 from tests.archive.conftest import SHARD, VIDEO, World, metric, until
 from wire import subjects
 from wire.number import BLOCK_BITS
-from writer.archive import Archive, PositionMovedError
-from writer.rows import Row
+from writer.archiving.archive import Archive, PositionMovedError
+from writer.archiving.rows import Row
 
 BLOCK = 1 << BLOCK_BITS
 

@@ -14,9 +14,9 @@ from tests.archive.conftest import SHARD, SHARDS, VIDEO, World, until
 from tests.archive.test_outages import holders, start_process, waiting
 from wire import subjects
 from wire.audit import Acknowledged, encode_report
-from writer import archive_audit, archiver, audit_reports
-from writer.archive import Archive
-from writer.archive_audit import REPORTS_AT_ONCE, ArchiveAudit
+from writer.archiving import archive_audit, archiver, audit_reports
+from writer.archiving.archive import Archive
+from writer.archiving.archive_audit import REPORTS_AT_ONCE, ArchiveAudit
 
 
 def counted(name: str) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wire.audit import Acknowledged, encode_report, report_id
-from writer import audit_reports
-from writer.audit_reports import KEPT_S, AuditReports
+from writer.archiving import audit_reports
+from writer.archiving.audit_reports import KEPT_S, AuditReports
 
 
 def said(*numbers: int, video: str = "v") -> bytes:

@@ -9,8 +9,8 @@ from structlog.testing import CapturingLogger
 from tests.archive.conftest import SHARD, SHARDS, World, a_follower, until
 from tests.servers import NatsPeer
 from wire import subjects
-from writer import copies_watch
-from writer.copies_watch import Copies, CopiesWatch, copies_of
+from writer.archiving import copies_watch
+from writer.archiving.copies_watch import Copies, CopiesWatch, copies_of
 
 STREAM = subjects.stream_name(SHARD)
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from writer.holes import Hole, holes, lost, unexplained
+from writer.archiving.holes import Hole, holes, lost, unexplained
 
 
 def test_numbers_that_follow_each_other_have_no_holes() -> None:

@@ -17,7 +17,7 @@ from wire import subjects
 from wire.control import Actor, encode_control
 from wire.headers import own_id
 from wire.video_state import Removal, VideoState, decode_state
-from writer import archive, control_duties
+from writer.archiving import archive, control_duties
 
 
 async def control(world: World, kind: str, *, reason: str | None = None, **what: object) -> int:

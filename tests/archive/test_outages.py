@@ -12,14 +12,14 @@ from runtime.jetstream import StoreError
 from tests.archive.conftest import SHARD, SHARDS, VIDEO, WITHIN_S, World, metric, until, until_metric
 from tests.servers import ROOT, free_port
 from wire.video import shard_of
-from writer import archive, archive_lag, archiver
-from writer.archive import Archive, Removal
-from writer.lifting import Lift
+from writer.archiving import archive, archive_lag, archiver
+from writer.archiving.archive import Archive, Removal
+from writer.archiving.lifting import Lift
 
 RUN = """
 from runtime.service import run
 from runtime.settings import read_settings
-from writer.archiver_app import make_service
+from writer.archiving.archiver_app import make_service
 run(make_service, read_settings())
 """
 

@@ -10,7 +10,7 @@ import pytest
 from runtime.settings import Settings
 from tests.archive.conftest import SHARD, VIDEO, World, metric, until, until_metric
 from wire.number import BLOCK_BITS
-from writer import retention
+from writer.archiving import retention
 
 BLOCK = 1 << BLOCK_BITS
 HOUR_MS = 3_600_000

@@ -6,7 +6,7 @@ from runtime.jetstream import Stored
 from tests.archive.conftest import SHARD, SHARDS, VIDEO
 from wire.comment import encode_payload
 from wire.control import decode_control
-from writer.rows import Row, row_of
+from writer.archiving.rows import Row, row_of
 
 
 def stored(payload: bytes, *, subject: str = f"comments.{SHARD}.{VIDEO}", kind: str | None = None) -> Stored:

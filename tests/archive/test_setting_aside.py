@@ -13,10 +13,10 @@ from wire import subjects
 from wire.comment import encode_payload
 from wire.number import BLOCK_BITS
 from wire.video import shard_of
-from writer import archiver, storing
-from writer.archive import Archive, RowRefusedError
-from writer.rows import Row
-from writer.setting_aside import further_headers
+from writer.archiving import archiver, storing
+from writer.archiving.archive import Archive, RowRefusedError
+from writer.archiving.rows import Row
+from writer.archiving.setting_aside import further_headers
 
 
 async def aside(world: World) -> list[dict]:

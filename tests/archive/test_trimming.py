@@ -12,8 +12,8 @@ from tests.archive.conftest import SHARD, VIDEO, World, until
 from wire import subjects
 from wire.comment import encode_payload
 from wire.headers import message_id
-from writer import trimming
-from writer.trimming import Trimmer, give_up_from
+from writer.archiving import trimming
+from writer.archiving.trimming import Trimmer, give_up_from
 
 MIB = 1024 * 1024
 

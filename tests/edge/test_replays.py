@@ -45,7 +45,7 @@ def start_part(
 
 @pytest.fixture(scope="module")
 def archiver(start_part) -> Part:
-    return start_part("writer.archiver_app", "archiver")
+    return start_part("writer.archiving.archiver_app", "archiver")
 
 
 @pytest.fixture(scope="module")

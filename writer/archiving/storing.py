@@ -17,12 +17,12 @@ from runtime.logs import get_logger
 from runtime.metrics import ARCHIVED
 from runtime.settings import Settings, SettingsError
 from wire import subjects
-from writer.archive import Archive, RowRefusedError
-from writer.archive_audit import ArchiveAudit
-from writer.archiver_metrics import SET_ASIDE, THROUGH
-from writer.control_duties import ControlDuties
-from writer.rows import row_of, with_removals
-from writer.setting_aside import set_aside
+from writer.archiving.archive import Archive, RowRefusedError
+from writer.archiving.archive_audit import ArchiveAudit
+from writer.archiving.archiver_metrics import SET_ASIDE, THROUGH
+from writer.archiving.control_duties import ControlDuties
+from writer.archiving.rows import row_of, with_removals
+from writer.archiving.setting_aside import set_aside
 
 MAX_SET_ASIDE_IN_A_ROW: Final = 100  # more means that the fault is not in the messages, and nothing more is set aside
 

@@ -19,13 +19,13 @@ from runtime.cancelling import end_if_cancelled
 from runtime.logs import get_logger
 from runtime.queries import load_queries
 from runtime.settings import Settings
-from writer.archiver import ShardArchiver
-from writer.archiver_metrics import BLOCKS_DROPPED
+from writer.archiving.archiver import ShardArchiver
+from writer.archiving.archiver_metrics import BLOCKS_DROPPED
 
 LOOK_EVERY_S: Final = 60.0
 LOOK_THROUGH_S: Final = 120.0  # how long it may take to look through one block
 
-_QUERIES: Final = load_queries("writer", "archive.sql")
+_QUERIES: Final = load_queries("writer.archiving", "archive.sql")
 
 _log = get_logger("archiver")
 

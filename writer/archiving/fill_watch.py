@@ -12,7 +12,7 @@ from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import StoreAwayError
 from runtime.logs import get_logger
 from wire import subjects
-from writer.archiver_metrics import FILLED
+from writer.archiving.archiver_metrics import FILLED
 
 WATCH_INTERVAL_S: Final = 10.0
 STREAMS: Final = (subjects.VIDEO_STATES_STREAM, subjects.REVOCATIONS_STREAM)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from runtime.jetstream import Reader
 from runtime.logs import get_logger
-from writer.archive_audit import ArchiveAudit
-from writer.archiver_metrics import LOST
-from writer.holes import Hole, lost, unexplained
+from writer.archiving.archive_audit import ArchiveAudit
+from writer.archiving.archiver_metrics import LOST
+from writer.archiving.holes import Hole, lost, unexplained
 
 _log = get_logger("archiver")
 

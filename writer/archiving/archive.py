@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from runtime.streams import check_born_with
 from wire.control import BAN, DELETE, Control
 from wire.number import BLOCK_BITS
-from writer.rows import Row
+from writer.archiving.rows import Row
 
 LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
 LOCK_TIMEOUT_S: Final = 5
@@ -25,7 +25,7 @@ STATEMENT_S: Final = 6  # with the second between looks and two to close it, a s
 STORE_ATTEMPTS: Final = 2  # of a batch: the second with all its blocks made anew
 REMOVAL_STEP: Final = 1_000  # messages that are looked through at once for those of one user
 
-_QUERIES: Final = load_queries("writer", "archive.sql")
+_QUERIES: Final = load_queries("writer.archiving", "archive.sql")
 
 # What Postgres says of a row that it will not hold, however often it is asked.
 _REFUSALS: Final = (

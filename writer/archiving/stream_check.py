@@ -14,10 +14,10 @@ from runtime.jetstream import Reader, Stored
 from runtime.logs import get_logger
 from runtime.marks import Marks
 from wire.mark import Claim
-from writer.archive import Archive
-from writer.archiver_metrics import STOPPED
-from writer.lifting import Lift, agrees
-from writer.storing import Storing
+from writer.archiving.archive import Archive
+from writer.archiving.archiver_metrics import STOPPED
+from writer.archiving.lifting import Lift, agrees
+from writer.archiving.storing import Storing
 
 LOOK_AGAIN_S: Final = 0.5  # before a stream's end is believed that lies below what is known
 

@@ -30,10 +30,10 @@ from runtime.marks import Marks
 from runtime.streams import put_subjects_back, take_subjects_off
 from wire import subjects
 from wire.mark import Claim
-from writer.archive import Archive
-from writer.archiver_metrics import COLLIDED, LIFTS, LOST
-from writer.holes import holes, unexplained
-from writer.setting_aside import set_aside
+from writer.archiving.archive import Archive
+from writer.archiving.archiver_metrics import COLLIDED, LIFTS, LOST
+from writer.archiving.holes import holes, unexplained
+from writer.archiving.setting_aside import set_aside
 
 STEP: Final = 1_000  # messages compared at once
 QUIET_S: Final = 0.3  # for which nothing may come in any more before the stream's end is believed

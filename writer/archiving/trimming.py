@@ -17,7 +17,7 @@ from runtime.jetstream import Reader, StoreError, StreamState
 from runtime.logs import get_logger
 from runtime.settings import Settings
 from wire import subjects
-from writer.archiver_metrics import TRIMMED
+from writer.archiving.archiver_metrics import TRIMMED
 
 TRIM_INTERVAL_S: Final = 10
 # A stream that is filled beyond this gives up archived messages before their time, and is trimmed to half of what it

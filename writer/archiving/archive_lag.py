@@ -16,8 +16,8 @@ from typing import Final
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import Reader, StoreError
 from runtime.logs import get_logger
-from writer.archiver import ShardArchiver
-from writer.archiver_metrics import LAG_NUMBERS, LAG_SECONDS
+from writer.archiving.archiver import ShardArchiver
+from writer.archiving.archiver_metrics import LAG_NUMBERS, LAG_SECONDS
 
 WATCH_INTERVAL_S: Final = 2.0
 LAG_LIMIT_S: Final = 10.0  # beyond this it is logged

@@ -28,17 +28,17 @@ from runtime.marks import Marks
 from runtime.settings import Settings, SettingsError
 from runtime.video_states import VideoStates
 from wire.mark import Claim
-from writer.archive import Archive, PositionMovedError
-from writer.archive_audit import ArchiveAudit
-from writer.archiver_metrics import HELD, STOPPED, tell_zeros
-from writer.control_duties import ControlDuties
-from writer.holes import Hole, holes
-from writer.lifting import Lift
-from writer.rows import removed_by
-from writer.skipped import Skipped, SkippedError
-from writer.storing import RefusesAllError, Storing
-from writer.stream_check import StreamCheck
-from writer.trimming import Trimmer
+from writer.archiving.archive import Archive, PositionMovedError
+from writer.archiving.archive_audit import ArchiveAudit
+from writer.archiving.archiver_metrics import HELD, STOPPED, tell_zeros
+from writer.archiving.control_duties import ControlDuties
+from writer.archiving.holes import Hole, holes
+from writer.archiving.lifting import Lift
+from writer.archiving.rows import removed_by
+from writer.archiving.skipped import Skipped, SkippedError
+from writer.archiving.storing import RefusesAllError, Storing
+from writer.archiving.stream_check import StreamCheck
+from writer.archiving.trimming import Trimmer
 
 BATCH: Final = 1_000  # messages read and stored at once
 POLL_S: Final = 1.0  # how long a lost `stored.S` goes unnoticed; also how often `archived.S` is said again

@@ -14,8 +14,8 @@ from runtime.logs import get_logger
 from wire import subjects
 from wire.audit import Acknowledged, add_up, digest_of
 from wire.comment import encode_payload
-from writer.archive import Archive, Words
-from writer.audit_reports import AuditReports, Report
+from writer.archiving.archive import Archive, Words
+from writer.archiving.audit_reports import AuditReports, Report
 
 MAX_NOT_COMPARABLE: Final = 1_000  # numbers that are remembered
 REPORTS_AT_ONCE: Final = 10  # compared between two batches: after an outage there are many, and the shard must go on

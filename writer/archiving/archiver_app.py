@@ -18,13 +18,13 @@ from runtime.streams import check_shards
 from runtime.video_states import VideoStates
 from wire import subjects
 from wire.mark import Claim, decode_number
-from writer import setting_aside
-from writer.archive_lag import LagWatch
 from writer.archive_watch import ArchiveWatch
-from writer.archiver import ShardArchiver
-from writer.copies_watch import CopiesWatch
-from writer.fill_watch import FillWatch
-from writer.retention import Retention
+from writer.archiving import setting_aside
+from writer.archiving.archive_lag import LagWatch
+from writer.archiving.archiver import ShardArchiver
+from writer.archiving.copies_watch import CopiesWatch
+from writer.archiving.fill_watch import FillWatch
+from writer.archiving.retention import Retention
 
 NAME: Final = "archiver"
 STOP_TIMEOUT_S: Final = 2 * postgres.CLOSE_TIMEOUT_S

@@ -15,7 +15,7 @@ from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import StoreAwayError
 from runtime.logs import get_logger
 from wire import subjects
-from writer.archiver_metrics import COPIES_CURRENT, COPIES_WANTED
+from writer.archiving.archiver_metrics import COPIES_CURRENT, COPIES_WANTED
 
 WATCH_INTERVAL_S: Final = 10.0
 AT_ONCE: Final = 16  # questions on their way: one about a stream that nobody leads waits for its whole timeout

@@ -21,9 +21,9 @@ from runtime.video_states import VideoStates
 from wire.control import DELETE
 from wire.subjects import OPERATORS
 from wire.video_state import NOTHING, VideoState, state_of
-from writer.archive import Archive
-from writer.archiver_metrics import REMOVED, UNDONE
-from writer.rows import Row
+from writer.archiving.archive import Archive
+from writer.archiving.archiver_metrics import REMOVED, UNDONE
+from writer.archiving.rows import Row
 
 ERASE_STEP: Final = 100  # texts that are taken off the stream between two batches of comments
 AT_ONCE: Final = 16  # of what is asked of JetStream
