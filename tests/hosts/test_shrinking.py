@@ -1,4 +1,7 @@
-"""NATS servers that leave, and that lose their disk: as docs/operating.md says, and without a comment lost."""
+"""NATS servers that leave, and that lose their disk: as docs/operating.md says, and without a comment lost.
+
+It comes after the rehearsal, which adds the server that leaves here.
+"""
 
 import asyncio
 import shutil
