@@ -7,7 +7,7 @@ import re
 import orjson
 
 from wire.problem import Refused
-from wire.text import can_be_seen, has_a_pile_of_marks, is_usual, turns_what_is_outside
+from wire.text import can_be_seen, has_a_pile_of_marks, turns_what_is_outside
 
 MAX_CODE_POINTS = 500
 MAX_BODY_BYTES = 8 * 1024
@@ -39,16 +39,16 @@ def check_message(message: str) -> str:
 
     Raises `Refused`: `message_characters`, `message_blank`, `message_too_long`, `message_direction`, `message_marks`.
     """
-    if _REFUSED.search(message):
+    # What Python calls printable has no controls, of direction or others, and no surrogates: most texts are.
+    is_printable = message.isprintable()
+    if not is_printable and _REFUSED.search(message):
         raise Refused("message_characters")
     text = message.strip()
     if not can_be_seen(text):
         raise Refused("message_blank")
     if len(text) > MAX_CODE_POINTS:
         raise Refused("message_too_long")
-    if is_usual(text):
-        return text
-    if turns_what_is_outside(text):
+    if not is_printable and turns_what_is_outside(text):
         raise Refused("message_direction")
     if has_a_pile_of_marks(text):
         raise Refused("message_marks")

@@ -52,18 +52,12 @@ def _any_of(characters: Iterable[str]) -> str:
 _PERHAPS_MARKS: Final = _any_of(mark for mark in _MARKS if mark < "\U00010000") + "\U00010000-\U0001efff"
 _PERHAPS_A_MARK = re.compile(f"[{_PERHAPS_MARKS}]")
 _PERHAPS_AROUND = re.compile(f"[{_PERHAPS_MARKS}{_AROUND_CHARACTERS}]")
-_UNUSUAL = re.compile(f"[{_PERHAPS_MARKS}{_INVISIBLE_CHARACTERS}]")
 # What makes no other letter of one that it is put on: those around it, marks that belong to no script, and points of
 # vowels in scripts that are read without them.
 _AROUND = re.compile(
     f"[{_AROUND_CHARACTERS}"
     f"{_any_of(mark for mark in _MARKS if _OF_NO_SCRIPT_OR_OPTIONAL.match(unicodedata.name(mark)))}]+"
 )
-
-
-def is_usual(text: str) -> bool:
-    """Whether nothing is invisible in a text, or a mark, as in most: then it is no pile, and turns nothing."""
-    return text.isascii() or _UNUSUAL.search(text) is None
 
 
 _last_compared: tuple[str, str] = ("", "")
@@ -128,7 +122,7 @@ def has_a_pile_of_marks(text: str) -> bool:
 
     Invisible characters between marks do not part them.
     """
-    if is_usual(text):
+    if text.isascii() or _PERHAPS_A_MARK.search(text) is None:
         return False
     pile = 0
     for character in text:
@@ -148,7 +142,7 @@ def turns_what_is_outside(text: str) -> bool:
     characters of a direction (LRM, RLM, ALM) reach nowhere.
     """
     return (
-        not is_usual(text)
+        not text.isascii()
         and _DIRECTION.search(text) is not None
         and any(not _is_balanced(line) for line in re.split(f"[{_PARAGRAPH}]", text))
     )

@@ -152,3 +152,10 @@ def test_a_text_of_any_script_is_checked_in_microseconds(text):
         return time.perf_counter() - began
 
     assert min(took_s() for _ in range(50)) < 250e-6
+
+
+def test_nothing_that_is_refused_as_a_control_is_printable_to_python():
+    """By that a text is looked at more closely, or not (`wire.message`)."""
+    controls = (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
+    turning = LRE + RLE + PDF + LRO + RLO + LRI + RLI + FSI + PDI
+    assert not [hex(code) for code in (*controls, *map(ord, turning)) if chr(code).isprintable()]
