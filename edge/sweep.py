@@ -77,8 +77,10 @@ async def _warn_expiring(viewers: Iterable[Viewer], looked_at: float, wall: floa
         if viewer.identity is None or viewer.is_leaving or viewer.paused_since is not None:
             return False
         left_s = viewer.identity.expires_at - wall
+        if not 0 < left_s <= EXPIRING_S[0]:
+            return False  # as nearly all, each second
         left_before_s = viewer.identity.expires_at - looked_at
-        if left_s <= 0 or not any(left_s <= due_s < left_before_s for due_s in EXPIRING_S):
+        if not any(left_s <= due_s < left_before_s for due_s in EXPIRING_S):
             return False
         viewer.send(sse.named_event("expiring", {"inMs": round(left_s * 1000)}))
         return True
