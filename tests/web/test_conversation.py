@@ -49,7 +49,7 @@ async def test_a_reload_shows_what_was_said(open_page):
     for text in ("one", "two", "three"):
         await ada.say(text)
     await ada.sees("one", "two", "three")
-    await ada.page.reload()
+    await ada.reload()
     await ada.is_live()
     await ada.sees("one", "two", "three")
     await expect(ada.page.locator("#name")).to_have_text("Ada")
@@ -67,7 +67,7 @@ async def test_hostile_texts_are_shown_as_text(open_page):
         await ada.say(text)
         await ben.sees(text)
     assert await ben.texts() == HOSTILE
-    await ben.page.reload()
+    await ben.reload()
     await ben.is_live()
     assert await ben.texts() == HOSTILE
     for viewer in (ada, ben):

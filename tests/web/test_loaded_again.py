@@ -42,7 +42,7 @@ async def wait_unsent(ada: Viewer, video: str, *texts: str) -> None:
 async def test_what_waits_goes_out_in_order_and_under_its_keys(ada, video):
     posted = posts_of(ada)
     await wait_unsent(ada, video, "first", "second")
-    await ada.page.reload()
+    await ada.reload()
     await expect(ada.page.locator(PENDING)).to_have_text(["first", "second"])
     await ada.page.unroute(f"**/comments/{video}")
     await ada.sees("first", "second")
@@ -51,7 +51,7 @@ async def test_what_waits_goes_out_in_order_and_under_its_keys(ada, video):
     assert len({one.headers["idempotency-key"] for one in firsts}) == 1
     await ada.until("component.client.outbox.entries.length === 0")
     posted.clear()
-    await ada.page.reload()
+    await ada.reload()
     await ada.is_live()
     await ada.sees("first", "second")
     assert await ada.rows() == 2
@@ -77,7 +77,7 @@ async def test_what_was_stored_without_an_answer_is_not_shown_twice(ada, between
     await ada.page.route(f"**/comments/{video}", hold)
     await ada.page.unroute(f"**/comments/{video}", store_and_say_nothing)
     async with ada.page.expect_request(lambda one: one.method == "POST") as again:
-        await ada.page.reload()
+        await ada.reload()
     assert (await again.value).headers["idempotency-key"] == (await lost.value).headers["idempotency-key"]
     await ada.sees("once")
     await expect(ada.page.locator(PENDING)).to_have_count(0)
@@ -92,11 +92,11 @@ async def test_what_failed_is_still_there_with_its_reason(ada, video):
     await ada.page.route(f"**/comments/{video}", lambda route: route.fulfill(**refused))
     await ada.say("nobody types this twice")
     await expect(ada.page.locator(WHY)).to_have_text("refused with message_characters")
-    await ada.page.reload()
+    await ada.reload()
     await expect(ada.page.locator(WHY)).to_have_text("refused with message_characters")
     await ada.page.get_by_role("button", name="Edit").click()
     await expect(ada.page.locator(FIELD)).to_have_value("nobody types this twice")
-    await ada.page.reload()
+    await ada.reload()
     await expect(ada.page.locator(FIELD)).to_have_value("nobody types this twice")
     await ada.is_live()
     assert await ada.rows() == 0
@@ -107,7 +107,7 @@ async def test_nothing_goes_out_under_another_name_unless_one_wants_it(ada, clus
     posted = posts_of(ada)
     grace = cluster.token("grace", name="Grace")
     await ada.page.evaluate("(token) => { sessionStorage.signedIn = token; }", grace)
-    await ada.page.reload()
+    await ada.reload()
     await expect(ada.page.locator(WHY)).to_have_text(["It went out under another name, and may be there already."] * 2)
     await ada.is_live()
     assert not [one for one in posted if grace in one.headers["authorization"]]
@@ -127,13 +127,13 @@ async def test_what_is_older_than_its_key_waits_for_the_viewer(ada, video):
             sessionStorage[name] = JSON.stringify(long);
         }"""
     )
-    await ada.page.reload()
+    await ada.reload()
     await expect(ada.page.locator(WHY)).to_have_text(LEFT_OVER)
     await ada.page.unroute(f"**/comments/{video}")
     await ada.is_live()
     assert await ada.texts() == []
     await ada.page.get_by_role("button", name="Discard").click()
-    await ada.page.reload()
+    await ada.reload()
     await ada.is_live()
     assert await ada.rows() == 0
 

@@ -44,7 +44,7 @@ async def test_ones_own_comment_can_be_taken_back_and_those_of_others_cannot(ope
     await choose(ada, "that was wrong", "Delete")
     await ada.sees(GONE, "what was?")
     await ben.sees(GONE, "what was?")
-    await ben.page.reload()
+    await ben.reload()
     await ben.sees(GONE, "what was?")
 
 
@@ -158,7 +158,7 @@ async def test_what_the_host_sets_is_shown_by_the_field_and_the_text_stays(open_
     await expect(hint).to_be_hidden()
     await set_state(site, video, host, membersOnly=True)
     await expect(hint).to_have_text("Only members can comment here.")
-    await ada.page.reload()
+    await ada.reload()
     await expect(hint).to_have_text("Only members can comment here.")
     await set_state(site, video, host, membersOnly=False, ended=True)
     await expect(hint).to_have_text("This is over: it takes no more comments.")

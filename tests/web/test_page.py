@@ -125,7 +125,7 @@ async def test_one_stays_who_one_is_under_another_name_and_with_another_token(op
         JSON.parse(sessionStorage["livecomments.guest"]))"""
     await viewer.run(ran_out)
     async with viewer.page.expect_response("**/guests") as renewed:
-        await viewer.page.reload()
+        await viewer.reload()
     assert (await renewed.value).status == 201
     await viewer.is_live()
     assert await viewer.run("component.client.userId") == me
@@ -164,7 +164,7 @@ async def test_where_there_are_no_guests_the_page_still_shows_the_room(open_page
     viewer = await open_page(None)
     await viewer.run("sessionStorage.clear()")
     await viewer.page.route(f"{site}/guests", no_guests)
-    await viewer.page.reload()
+    await viewer.reload()
     await expect(viewer.page.locator("live-comments .state")).to_have_text("Sign in to join the conversation.")
     await expect(viewer.page.locator("#me")).to_be_hidden()
 

@@ -133,7 +133,7 @@ async def give_cookie(viewer: Viewer, site: str, token: str) -> None:
     await viewer.page.context.add_cookies(
         [{"name": "livecomments_token", "value": token, "url": site, "httpOnly": True}]
     )
-    await viewer.page.reload()
+    await viewer.reload()
     await viewer.is_live()
 
 

@@ -34,7 +34,7 @@ async def test_every_naughty_string_is_shown_as_text_with_no_script_run_and_no_r
     requests = []
     viewer.page.on("request", lambda request: requests.append(request.url))
     viewer.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
-    await viewer.page.reload()
+    await viewer.reload()
     await viewer.is_live()
     shown: set[str] = set()
     while not await viewer.run("!root.querySelector('.note').hidden"):

@@ -196,12 +196,12 @@ async def test_where_too_many_are_on_their_way_it_says_so_and_keeps_the_text(ada
 async def test_a_page_that_is_loaded_again_still_has_what_stood_in_the_field(ada, video):
     half = "half a thou\nand a second line"
     await ada.page.fill(FIELD, half)
-    await ada.page.reload()
+    await ada.reload()
     await expect(ada.page.locator(FIELD)).to_have_value(half)
     await ada.is_live()
     await ada.page.press(FIELD, "Enter")
     await ada.sees(half)
-    await ada.page.reload()
+    await ada.reload()
     await ada.sees(half)
     await expect(ada.page.locator(FIELD)).to_have_value("")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -62,10 +63,17 @@ class Viewer:
 
     async def open(self, url: str) -> None:
         """Go to a page. What Chromium drops because the machine's network changes meanwhile is asked for again."""
+        await self._load(lambda: self.page.goto(url))
+
+    async def reload(self) -> None:
+        """Load the page again, likewise."""
+        await self._load(self.page.reload)
+
+    async def _load(self, load: Callable[[], Awaitable[object]]) -> None:
         for _ in range(OPEN_TRIES):
             self._dropped = False
             try:
-                await self.page.goto(url)
+                await load()
             except Error as error:
                 if NETWORK_CHANGED not in error.message:
                     raise
