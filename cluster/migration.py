@@ -22,6 +22,8 @@ WAIT_LIMIT_S: Final = 60.0  # for Postgres to take connections
 WAIT_INTERVAL_S: Final = 0.5
 LOCK_LIMIT: Final = "2m"  # for another `migrate` to end
 
+_PASSWORDS_LOCK: Final = 7_237_970_109_966_541_171  # any number that nobody else takes
+
 # role: the setting that names the file with its password
 _ROLES: Final = {
     "livecomments_archiver": "archiver_password_file",
@@ -39,6 +41,16 @@ async def migrate(settings: Settings, migrations: Path, tell: Callable[[str], No
     try:
         tls = await database.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         await _apply(settings, migrations, tls=bool(tls))
+        await set_passwords(database, settings)
+    finally:
+        await postgres.close(database)
+
+
+async def set_passwords(database: asyncpg.Connection, settings: Settings) -> None:
+    """Give the services' roles the passwords that the settings name. Can be done by several at once."""
+    async with database.transaction():
+        # One at a time: of two who change a role at once Postgres ends one ("tuple concurrently updated").
+        await database.execute("SELECT pg_advisory_xact_lock($1)", _PASSWORDS_LOCK)
         for role, setting in _ROLES.items():
             password = settings.secret(setting)
             if password is not None:
@@ -46,8 +58,6 @@ async def migrate(settings: Settings, migrations: Path, tell: Callable[[str], No
                 # server's, and the log does not hold the text of a statement that succeeds.
                 literal = await database.fetchval("SELECT quote_literal($1::text)", password)
                 await database.execute(f"ALTER ROLE {role} PASSWORD {literal}")
-    finally:
-        await postgres.close(database)
 
 
 async def _connect(settings: Settings, tell: Callable[[str], None]) -> asyncpg.Connection:

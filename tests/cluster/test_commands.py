@@ -1,5 +1,6 @@
 """`livecomments migrate` and `livecomments streams`: the same as `up` does, for other arrangements."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 import asyncpg
 import pytest
 
+from cluster import migration
 from runtime import jetstream
 from runtime.settings import Settings
 
@@ -76,6 +78,23 @@ def test_two_that_migrate_at_once_wait_for_each_other(environment, postgres_serv
     command = [sys.executable, "-m", "livecomments", "migrate"]
     running = [subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
+
+
+async def test_several_that_give_the_roles_their_passwords_at_once_wait_for_each_other(fresh_database, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("secret")
+    dsn = fresh_database().dsn
+    settings = Settings(postgres_dsn=dsn, archiver_password_file=password, history_password_file=password)
+
+    async def again_and_again():
+        database = await asyncpg.connect(dsn)
+        try:
+            for _ in range(3):
+                await migration.set_passwords(database, settings)
+        finally:
+            await database.close()
+
+    await asyncio.gather(*(again_and_again() for _ in range(4)))
 
 
 async def test_streams_makes_the_streams_and_a_second_run_changes_nothing(environment, empty_database):
