@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from edge import preceding
 from edge.preceding import count_newest, count_preceding
 from edge.replays import READ_BATCH, Replays
-from runtime.jetstream import StoreAwayError
+from runtime import jetstream
+from runtime.jetstream import Reader, StoreAwayError, Stored
 from tests.edge.shard import POSTED_MS, SHARD, VIDEO, Shard
+from wire import subjects
 from wire.sampling import Sampler, window_begin_ms
 
 RATE = 20
@@ -54,6 +56,28 @@ async def test_a_newest_one_that_was_removed_meanwhile_is_not_taken_for_a_trimme
     shard = Shard([1, 2, 12])  # 10 was the newest, and 12 is what removed it
     with pytest.raises(StoreAwayError):
         await replays(shard).stored_at(SHARD, VIDEO, 10)
+
+
+class Lagging(Reader):
+    """A reader whom a replica answers that has nothing yet; what its leader says is the leader's word."""
+
+    async def after(self, shard: int, video: str, number: int, limit: int) -> tuple[list[Stored], int]:
+        return [], 0
+
+
+async def test_a_real_streams_leader_says_when_the_newest_was_stored_and_whether_it_is_there(connection, store, video):
+    shard = store.shard(video)
+    first, newest = await store.post_many(video, 2)
+    reader = Reader(connection)
+    await reader.start()
+    [stored], _ = await reader.after(shard, video, newest - 1, 1)
+    lagging = Replays(connection, Lagging(connection))
+    assert await lagging.stored_at(shard, video, newest) == stored.posted_ms
+    await jetstream.erase(connection, shard, first)
+    with pytest.raises(StoreAwayError):
+        await lagging.stored_at(shard, video, first)
+    await jetstream.api(connection, f"STREAM.PURGE.{subjects.stream_name(shard)}", {"seq": newest + 1})
+    assert await lagging.stored_at(shard, video, newest) is None
 
 
 async def test_what_all_replicas_lag_behind_is_not_counted_short():
