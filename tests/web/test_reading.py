@@ -88,6 +88,17 @@ async def test_what_somebody_reads_stays_where_it_is(open_page, post):
     assert abs(await row.evaluate("(row) => row.getBoundingClientRect().top") - before) < 1
 
 
+async def test_the_way_back_leads_to_the_newest_also_where_nothing_has_come_meanwhile(open_page, post):
+    await post(*(f"comment {number}" for number in range(40)))
+    ada = await open_page("Ada")
+    await ada.sees("comment 39")
+    await ada.scroll_to(0)
+    await expect(ada.page.locator(NEWER)).to_have_text("Newest comments")
+    await ada.page.click(NEWER)
+    await ada.until("scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop <= 1")
+    await expect(ada.page.locator(NEWER)).to_be_hidden()
+
+
 async def test_a_busy_chat_keeps_few_rows(open_page, post):
     ada = await open_page("Ada")
     await post(*(f"comment {number}" for number in range(260)))

@@ -100,8 +100,13 @@ export class CommentList {
 
   /** Show the newest comments, and go on doing so; also when the list is still `coasting` from a movement. */
   follow({ coasting = false } = {}) {
-    this.#following = true;
     if (coasting) this.#followedMs = performance.now();
+    this.#goOn();
+    this.#toEnd(); // also where no row has come meanwhile
+  }
+
+  #goOn() {
+    this.#following = true;
     this.#client.resume();
     this.#pace.flush(this.#client.timeline.newest);
     this.#draw();
@@ -126,7 +131,7 @@ export class CommentList {
       }
       this.#hold();
     } else if (!this.#following && below < AT_END_PX && scrollTop >= this.#top && this.#end >= last) {
-      this.follow();
+      this.#goOn();
     } else if (!this.#following && below < NEAR_PX && this.#end < last) {
       const at = comments.findIndex((comment) => comment.number > this.#end);
       this.#end = comments[Math.min(at + STEP, comments.length) - 1].number;
