@@ -62,24 +62,29 @@ def paused(pid):
         os.kill(pid, signal.SIGCONT)
 
 
-async def location(cluster, video):
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(
-            f"{cluster.url}/comments/{video}/stream/location",
-            headers={"Authorization": f"Bearer {cluster.token('bob')}"},
-        ) as answer,
-    ):
+async def location(session, cluster, edge, video, avoid=None):
+    """What an edge says where the video's stream is; a path alone where it knows of nobody but those to `avoid`."""
+    async with session.get(
+        f"{edge['url']}/comments/{video}/stream/location",
+        params={"avoid": avoid} if avoid else {},
+        headers={"Authorization": f"Bearer {cluster.token('bob')}"},
+    ) as answer:
         return (await answer.json())["url"]
 
 
 async def owner(cluster, video):
-    """The process of the edge that a video's viewers go to, once the edges know of each other."""
-    async with asyncio.timeout(20):
-        while not (url := await location(cluster, video)).startswith("http"):  # noqa: ASYNC110
+    """The process of the edge that a video's viewers go to, once each edge knows of the others."""
+    edges = cluster.describe()["edges"]
+    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        while True:
+            first, *others = [await location(session, cluster, edge, video) for edge in edges]
+            host = first.partition("/comments/")[0]
+            second = [await location(session, cluster, edge, video, avoid=host) for edge in edges]
+            if all(url == first for url in others) and all(url.startswith("http") for url in (first, *second)):
+                break
             await asyncio.sleep(0.1)
-    (pid,) = [edge["pid"] for edge in cluster.describe()["edges"] if is_at(edge["pid"], url)]
-    return url, pid
+    (pid,) = [edge["pid"] for edge in edges if is_at(edge["pid"], first)]
+    return first, pid
 
 
 def is_at(pid, url):
