@@ -25,7 +25,7 @@ from typing import Any
 from locust import events
 from locust.env import Environment
 
-from livecomments.cluster_here import public_url
+from livecomments.cluster_here import NoClusterError, public_url
 from load import charts, joining
 from load.options import add_options, fill_in
 from load.poster import Poster
@@ -33,7 +33,7 @@ from load.reader import Reader
 from load.replayer import Replayer
 from load.shape import Mix
 from load.watcher import Watcher
-from runtime.settings import read_settings
+from runtime.settings import SettingsError, read_settings
 
 __all__ = ["Mix", "Poster", "Reader", "Replayer", "Watcher"]
 
@@ -42,7 +42,10 @@ def set_up(environment: Environment, **_: Any) -> None:
     """Find the cluster, check what is asked for, and make ready for runs."""
     assert environment.parsed_options is not None
     fill_in(environment.parsed_options)
-    environment.host = public_url(read_settings(), environment.host)
+    try:
+        environment.host = public_url(read_settings(), environment.host)
+    except (NoClusterError, SettingsError) as error:  # locust would print where it was raised
+        raise SystemExit(f"Error: {error}") from None
     leader = joining.set_up(environment)
     if leader is not None:
         charts.set_up(environment, leader)

@@ -20,9 +20,10 @@ def command_of(module: str, name: str, called: str) -> click.Command:
 
 
 def _refusing(called: str, reason: str) -> click.Command:
-    @click.command(called, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+    @click.command(called, help=f"Not to be had as it is: {reason}.", context_settings=anything)
     def refuse() -> None:
-        """Say what is missing."""
         raise click.ClickException(reason)
 
     return refuse

@@ -1,13 +1,11 @@
-"""The writer with every check taken out, to be measured beside it: it believes any token and takes any text.
+"""The writer as it was before it had rules: it knows who speaks, and takes any text from anybody as often as they like.
 
-`python -m bench.write.unchecked`. Everything else is the writer's own: HTTP, batching, JetStream, answers.
+`python -m bench.write.unchecked`. Everything else is the writer's own: HTTP, signatures of tokens, batching, JetStream,
+answers.
 """
 
 from __future__ import annotations
 
-import time
-from base64 import urlsafe_b64decode
-from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -15,20 +13,10 @@ import orjson
 from runtime import lean, service  # noqa: F401  lean: before anything that loads what a part does not need
 from runtime.revocations import Revocations
 from runtime.settings import read_settings
-from runtime.tokens import Identity, Tokens
 from writer import posting
 from writer.app import make_service
 from writer.house_rules import HouseRules
 from writer.limits import Limits
-
-AUTHORS: Final = 1_000
-TOKEN_S: Final = 24 * 3600
-
-
-@lru_cache(AUTHORS)
-def _believed(token: str) -> Identity:
-    payload = token.split(".")[1]
-    return Identity(orjson.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"], time.time() + TOKEN_S)
 
 
 def _as_sent(body: bytes) -> str:
@@ -41,7 +29,6 @@ def _nothing(*_: Any) -> None:
 
 
 TAKEN_OUT: Final[tuple[tuple[Any, str, object], ...]] = (
-    (Tokens, "check", lambda _, token: _believed(token)),
     (Revocations, "hold", lambda *_: False),
     (posting, "parse_body", _as_sent),
     *((Limits, name, _nothing) for name in ("take_address", "take_comment")),

@@ -25,7 +25,7 @@ const LOSSES = {
 const charts = [
   {
     title: "Comments",
-    unit: "a second, by milestone",
+    unit: "a second, by milestone (published: by each edge)",
     lines: MILESTONES.filter((name) => name !== "delivered"),
     format: fine,
     atLeast: 5,
