@@ -35,6 +35,17 @@ def start_process(world: World) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", RUN], env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
 
 
+async def lag_grows_until_postgres_is_back(world: World) -> None:
+    async def ages() -> bool:
+        return metric("livecomments_archive_lag_seconds") > 1
+
+    await until(ages)
+    world.postgres.start()
+    await world.reconnect()
+    await until_metric("livecomments_archive_lag_numbers", 0)
+    assert metric("livecomments_archive_lag_seconds") == 0
+
+
 async def holders(world: World) -> int:
     """How many shards it is somebody's turn to archive."""
     return await world.owner.fetchval(
@@ -141,15 +152,7 @@ async def test_the_lag_shows_while_postgres_is_away(world: World) -> None:
     world.postgres.kill()
     await world.say("one", "two")
     await until_metric("livecomments_archive_lag_numbers", 2)
-
-    async def ages() -> bool:
-        return metric("livecomments_archive_lag_seconds") > 1
-
-    await until(ages)
-    world.postgres.start()
-    await world.reconnect()
-    await until_metric("livecomments_archive_lag_numbers", 0)
-    assert metric("livecomments_archive_lag_seconds") == 0
+    await lag_grows_until_postgres_is_back(world)
 
 
 async def test_the_lag_shows_as_well_where_an_archiver_has_never_reached_postgres(world: World, monkeypatch) -> None:
@@ -173,15 +176,7 @@ async def test_the_lag_shows_as_well_where_an_archiver_has_never_reached_postgre
     await world.start()
     # Who has heard nothing cannot tell what of the stream is archived, and takes it for nothing.
     await until_metric("livecomments_archive_lag_numbers", 4)
-
-    async def ages() -> bool:
-        return metric("livecomments_archive_lag_seconds") > 1
-
-    await until(ages)
-    world.postgres.start()
-    await world.reconnect()
-    await until_metric("livecomments_archive_lag_numbers", 0)
-    assert metric("livecomments_archive_lag_seconds") == 0
+    await lag_grows_until_postgres_is_back(world)
 
 
 async def test_a_postgres_that_went_silent_is_caught_up_when_it_speaks_again(world: World) -> None:
