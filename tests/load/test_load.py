@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bench.own_cluster import OwnCluster
-from tests.load.running import locust, run
+from tests.load.running import locust, run, with_site
 from wire.sse import comment_event, named_event, retry
 
 LATENCY = ("-m", "bench.latency", "--rate", "40", "--videos", "4", "--viewers", "12", "--seconds", "3", "--warmup", "0")
@@ -99,7 +99,8 @@ async def careless(tmp_path: Path):
 
 async def test_the_latency_bench_fails_where_viewers_are_let_down(careless, tmp_path: Path):
     url, env = careless
-    status, output = await run((*LATENCY, "--url", url, "--json", str(tmp_path / "out.json")), env)
+    arguments = (*LATENCY, "--url", url, "--json", str(tmp_path / "out.json"))
+    status, output = await run(arguments, {**env, **with_site("hurried_site")})
     assert status == 1, output
     measured = json.loads((tmp_path / "out.json").read_bytes())
     assert measured["missed"] >= 12 * 3
