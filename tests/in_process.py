@@ -10,6 +10,9 @@ from typing import Any
 
 import uvicorn
 
+ANSWERS_S = 1.0  # that requests under way have at the end
+LOOK_AGAIN_S = 0.002
+
 
 @contextlib.asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[int]:
@@ -26,19 +29,30 @@ async def serving(app: Any) -> AsyncIterator[int]:
         log_config=None,
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=1,
     )
+    config.load()
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # the signals are pytest's
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
     try:
-        async with asyncio.timeout(20):
-            while not server.started:  # noqa: ASYNC110  there is no event to wait for
-                await asyncio.sleep(0.002)
         yield listener.getsockname()[1]
     finally:
-        server.should_exit = True
-        await task
+        await _end(server)
+
+
+async def _end(server: uvicorn.Server) -> None:
+    """End it as it would end itself. It would look ten times a second whether it may, which adds up over all tests."""
+    for one in server.servers:
+        one.close()
+    state = server.server_state
+    for connection in list(state.connections):
+        connection.shutdown()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ANSWERS_S):
+            while state.connections or state.tasks:  # noqa: ASYNC110  there is no event to wait for
+                await asyncio.sleep(LOOK_AGAIN_S)
+    for task in state.tasks:
+        task.cancel()
 
 
 async def say(port: int, *pieces: bytes, half_close: bool = False) -> bytes:
