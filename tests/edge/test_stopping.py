@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from runtime.jetstream.connection import START_WAIT_S
+from runtime.service import STOP_GRACE_S
 from tests.edge.edge_process import EdgeProcess
 from tests.edge.raw import Raw, request
 from tests.edge.waiting import until
@@ -42,7 +44,7 @@ async def test_every_viewer_is_told_why_and_when_to_come_back_and_the_edge_ends_
         assert stream.failure is None
     code, took_s = await stopping
     assert code == 0
-    assert took_s < 4
+    assert took_s < STOP_GRACE_S, "it did not wait for anybody"
     assert len({stream.retry_ms for stream in streams}) > 10
     assert "Traceback" not in edge.log
 
@@ -116,7 +118,7 @@ async def test_an_edge_that_still_waits_for_nats_at_its_start_stops_at_once(
         await until(lambda: bool(edge.log))  # it has said that it cannot connect: its loop runs
         code, took_s = await stop(edge)
         assert code == 0
-        assert took_s < 3
+        assert took_s < START_WAIT_S / 3, "it did not go on waiting"
     finally:
         nats_proxy.restore()
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.felt import felt_s
 from wire.number import MAX_NUMBER
 from wire.sse import CONTENT_TYPE
 
@@ -14,14 +15,18 @@ from wire.sse import CONTENT_TYPE
 async def test_a_comment_is_on_every_viewers_stream_within_200_ms_of_being_stored(edge, store, video, viewers):
     streams = [await viewers.watch(edge, video) for _ in range(3)]
     await store.post(video, "the first one warms up")
-    began = time.monotonic()
-    number = await store.post(video, "hello")
-    for stream in streams:
-        await stream.has(number)
-    assert time.monotonic() - began < 0.2 * 5  # on a busy machine
+
+    async def once(_: int) -> float:
+        number = await store.post(video, "hello")
+        began = time.monotonic()
+        for stream in streams:
+            await stream.has(number)
+        return time.monotonic() - began
+
+    assert await felt_s(once) < 0.2
     comment = streams[0].messages[-1]
     assert comment.keys() == {"commentId", "userId", "message", "timestamp"}
-    assert comment["commentId"] == str(number)
+    assert comment["commentId"] == str(streams[0].numbers[-1])
     assert comment["message"] == "hello"
     assert abs(comment["timestamp"] / 1000 - time.time()) < 60
 

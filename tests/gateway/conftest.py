@@ -17,9 +17,10 @@ from cluster.ports import Ports
 from runtime import assets
 
 CONFIGURATION = assets.folder("gateway") / "haproxy.cfg"
+WITHIN_S = 10
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 10) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], within_s: float = WITHIN_S) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(within_s):
         while not await condition():  # noqa: ASYNC110  it is about another process

@@ -6,7 +6,7 @@ import time
 import aiohttp
 import pytest
 
-from tests.gateway.conftest import until
+from tests.gateway.conftest import WITHIN_S, until
 from wire.sse import EventParser
 
 
@@ -25,7 +25,7 @@ async def test_each_event_arrives_when_it_is_sent(gateway):
         for number in range(20):
             event = b"id: %d\ndata: x\n\n" % number
             part.events.put_nowait(event)
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(WITHIN_S):
                 assert await response.content.readexactly(len(event)) == event
 
 
@@ -50,7 +50,7 @@ async def test_viewers_of_an_edge_that_goes_silent_are_cut_off_and_find_another(
     async with gateway.session.get("/comments/v/stream") as response:
         silent = gateway.parts[response.headers["Part"]]
         silent.readiness = None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN_S):
             with pytest.raises(aiohttp.ClientPayloadError):
                 await response.content.read()
     async with gateway.session.get("/comments/v/stream") as response:
@@ -72,7 +72,7 @@ async def test_an_edge_that_stops_keeps_its_viewers_and_gets_no_new_ones(start_g
             assert await others_go_elsewhere()
             await asyncio.sleep(0.05)
         stopping.events.put_nowait(b"event: bye\ndata: {}\n\n")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(WITHIN_S):
             assert await response.content.readuntil(b"\n\n") == b"event: bye\ndata: {}\n\n"
 
 
@@ -85,14 +85,14 @@ async def test_an_edge_learns_at_once_that_a_viewer_has_left(gateway):
     async def is_gone():
         return part.viewers == 0
 
-    await until(is_gone, within_s=2)
+    await until(is_gone)
 
 
 async def test_when_the_gateway_stops_open_streams_get_their_last_event(gateway):
     async with gateway.session.get("/comments/v/stream") as response:
         part = gateway.parts[response.headers["Part"]]
         gateway.stop_softly()
-        await until(lambda: is_closed(gateway.gateway.port), within_s=2)
+        await until(lambda: is_closed(gateway.gateway.port))
         part.events.put_nowait(b"event: bye\ndata: {}\n\n")
         assert await response.content.readuntil(b"\n\n") == b"event: bye\ndata: {}\n\n"
 

@@ -323,7 +323,7 @@ def test_a_token_that_was_checked_before_costs_microseconds(tmp_path):
 
 
 def _timed(tokens: Tokens, token: str, times: int = 2_000) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(times):
         tokens.check(token)
-    return (time.perf_counter() - began) / times
+    return (time.thread_time() - began) / times

@@ -26,7 +26,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
 
 from bench.own_cluster import OwnCluster
 from tests.web.between import Between
@@ -62,6 +62,9 @@ HURRIED = {
     "credentials.js": {"TOKEN_WITHIN_MS": 500},
     "status.js": {"WITHIN_MS": 1_000, "EVERY_MS": 500},
 }
+
+# What is expected is waited for as long as everything else here (`viewer.py`): other runs may have the machine.
+expect.set_options(timeout=20_000)
 
 OpenPage = Callable[..., Awaitable[Viewer]]
 Post = Callable[..., Awaitable[list[str]]]

