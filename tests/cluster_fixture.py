@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench.own_cluster import RATES_OFF, OwnCluster
+from bench.own_cluster import RATES_OFF, OwnCluster, own_cluster
 
 StartCluster = Callable[..., OwnCluster]
 
@@ -14,10 +15,8 @@ StartCluster = Callable[..., OwnCluster]
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
     """One cluster for all tests that leave it as they found it. Its rates are off; each test uses videos of its own."""
-    running = OwnCluster(tmp_path_factory.mktemp("cluster"), RATES_OFF)
-    running.start()
-    yield running
-    running.stop()
+    with own_cluster(RATES_OFF, tmp_path_factory.mktemp("cluster")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -26,14 +25,9 @@ def start_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartClu
 
     `start_cluster(LIVECOMMENTS_USER_RATE="2")`; the rates are off unless a setting says otherwise.
     """
-    started: list[OwnCluster] = []
+    with contextlib.ExitStack() as stack:
 
-    def start(**settings: str) -> OwnCluster:
-        running = OwnCluster(tmp_path_factory.mktemp("cluster"), {**RATES_OFF, **settings})
-        started.append(running)
-        running.start()
-        return running
+        def start(**settings: str) -> OwnCluster:
+            return stack.enter_context(own_cluster({**RATES_OFF, **settings}, tmp_path_factory.mktemp("cluster")))
 
-    yield start
-    for running in started:
-        running.stop()
+        yield start

@@ -17,8 +17,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MIGRATIONS: Final = ROOT / "migrations"
@@ -279,6 +280,27 @@ class Part(Server):
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=0.5):
             return True
         return False
+
+
+ServerT = TypeVar("ServerT", bound=Server)
+
+
+@contextlib.contextmanager
+def starting(make: Callable[..., ServerT]) -> Iterator[Callable[..., ServerT]]:
+    """Return what makes a server as `make` does and starts it. All of them end with the block."""
+    started: list[ServerT] = []
+
+    def start(*arguments: Any, **options: Any) -> ServerT:
+        server = make(*arguments, **options)
+        started.append(server)
+        server.start()
+        return server
+
+    try:
+        yield start
+    finally:
+        for server in started:
+            server.kill()
 
 
 class Database:

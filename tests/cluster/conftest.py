@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.own_cluster import RATES_OFF, OwnCluster
+from bench.own_cluster import RATES_OFF, OwnCluster, own_cluster
 
 WITHIN_S = 20
 
@@ -18,10 +18,8 @@ WITHIN_S = 20
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
     """A cluster for tests that kill its processes, but not `up` itself."""
-    running = OwnCluster(tmp_path_factory.mktemp("cluster"), RATES_OFF)
-    running.start()
-    yield running
-    running.stop()
+    with own_cluster(RATES_OFF, tmp_path_factory.mktemp("cluster")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

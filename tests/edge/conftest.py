@@ -28,7 +28,7 @@ from runtime.tokens import Tokens
 from tests.edge.edge_process import SERVERS, EdgeProcess
 from tests.edge.stream import Stream
 from tests.proxy import NatsProxy
-from tests.servers import NatsServer
+from tests.servers import NatsServer, starting
 from wire import subjects
 from wire.comment import encode_payload
 from wire.headers import message_id
@@ -41,20 +41,15 @@ USER = "viewer-1"
 def start_edge(
     settings: Settings, streams: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., EdgeProcess]]:
-    started: list[EdgeProcess] = []
     given = {name: getattr(settings, name) for name in ("shards", "nats_url", "token_secret_file")}
     # Tests come from one address and as few users.
     given |= {"streams_per_address": 0, "streams_per_user": 0, "readable_rate": 0}
 
-    def start(server: str = "handover", *, until_it_answers: bool = True, **changed: Any) -> EdgeProcess:
-        edge = EdgeProcess(tmp_path_factory.mktemp("edge"), server, {**given, **changed}, until_it_answers)
-        edge.start()
-        started.append(edge)
-        return edge
+    def make(server: str = "handover", *, until_it_answers: bool = True, **changed: Any) -> EdgeProcess:
+        return EdgeProcess(tmp_path_factory.mktemp("edge"), server, {**given, **changed}, until_it_answers)
 
-    yield start
-    for edge in started:
-        edge.kill()
+    with starting(make) as start:
+        yield start
 
 
 @pytest.fixture(scope="module", params=SERVERS)

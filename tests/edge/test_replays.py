@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from runtime import jetstream
 from tests.edge.edge_process import EdgeProcess
 from tests.edge.waiting import until
-from tests.servers import Database, Part
+from tests.servers import Database, Part, starting
 from wire import subjects
 
 DEPTH = 1_000
@@ -29,18 +29,13 @@ def edge(request: pytest.FixtureRequest, start_edge: Callable[..., EdgeProcess])
 def start_part(
     settings, streams: None, postgres: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Part]]:
-    started: list[Part] = []
     shared = {name: getattr(settings, name) for name in ("shards", "nats_url", "token_secret_file", "keep_s")}
 
-    def start(module: str, role: str) -> Part:
-        part = Part(tmp_path_factory.mktemp(role), module, {**shared, **postgres.settings(role)})
-        part.start()
-        started.append(part)
-        return part
+    def make(module: str, role: str) -> Part:
+        return Part(tmp_path_factory.mktemp(role), module, {**shared, **postgres.settings(role)})
 
-    yield start
-    for part in started:
-        part.kill()
+    with starting(make) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")

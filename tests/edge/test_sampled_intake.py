@@ -14,7 +14,7 @@ from tests.edge.hot_room import READABLE_RATE, Crowd, Truth, published
 from tests.edge.stream import Stream
 from tests.edge.waiting import until
 from tests.proxy import NatsProxy
-from tests.servers import Part
+from tests.servers import Part, starting
 from wire import subjects
 
 COUNTING_S = 2.0
@@ -22,21 +22,16 @@ COUNTING_S = 2.0
 
 @pytest.fixture(scope="module")
 def start_writer(settings, streams: None, tmp_path_factory) -> Iterator[Callable[[], Part]]:
-    started: list[Part] = []
     given = {name: getattr(settings, name) for name in ("shards", "nats_url", "token_secret_file")}
     unlimited = dict.fromkeys(("user_rate", "user_total_rate", "posts_per_address", "archive_wait_ms"), 0)
 
-    def start() -> Part:
-        writer = Part(
+    def make() -> Part:
+        return Part(
             tmp_path_factory.mktemp("writer"), "writer.app", {**given, **unlimited, "readable_rate": READABLE_RATE}
         )
-        writer.start()
-        started.append(writer)
-        return writer
 
-    yield start
-    for writer in started:
-        writer.kill()
+    with starting(make) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")

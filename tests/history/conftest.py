@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from runtime.tokens import Tokens
-from tests.servers import Database, NatsServer, Part
+from tests.servers import Database, NatsServer, Part, starting
 from wire.video import shard_of
 
 SHARDS = 2
@@ -124,17 +124,11 @@ def part_settings(
 def start_history(
     streams: None, part_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Part]]:
-    started: list[Part] = []
+    def make(**overrides: Any) -> Part:
+        return Part(tmp_path_factory.mktemp("history"), "history.app", {**part_settings, **overrides})
 
-    def start(**overrides: Any) -> Part:
-        part = Part(tmp_path_factory.mktemp("history"), "history.app", {**part_settings, **overrides})
-        part.start()
-        started.append(part)
-        return part
-
-    yield start
-    for part in started:
-        part.stop()
+    with starting(make) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.own_cluster import OwnCluster
+from bench.own_cluster import OwnCluster, own_cluster
 
 LISTEN = """async ([url, token]) => {
   const response = await fetch(url, { headers: { Authorization: `Bearer ${token}` } });
@@ -23,13 +23,9 @@ LISTEN_AS_EVENT_SOURCE = """url => {
 
 @pytest.fixture(scope="module")
 def packing(tmp_path_factory: pytest.TempPathFactory):
-    running = OwnCluster(
-        tmp_path_factory.mktemp("packing"),
-        {"LIVECOMMENTS_COMPRESS": "1", "LIVECOMMENTS_PUBLIC_READ": "1", "LIVECOMMENTS_READABLE_RATE": "0"},
-    )
-    running.start()
-    yield running
-    running.stop()
+    settings = {"LIVECOMMENTS_COMPRESS": "1", "LIVECOMMENTS_PUBLIC_READ": "1", "LIVECOMMENTS_READABLE_RATE": "0"}
+    with own_cluster(settings, tmp_path_factory.mktemp("packing")) as running:
+        yield running
 
 
 async def test_chromium_shows_each_comment_of_a_compressed_stream_as_it_comes(packing: OwnCluster, browser):

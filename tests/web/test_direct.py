@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bench.own_cluster import RATES_OFF, OwnCluster
+from bench.own_cluster import RATES_OFF, own_cluster
 from livecomments.client import Client, Opened
 from tests.web.viewer import Viewer
 from wire.sse import Event
@@ -31,10 +31,8 @@ SHOW = """async ([video, token]) => {
 
 @pytest.fixture(scope="module")
 def direct(tmp_path_factory):
-    cluster = OwnCluster(tmp_path_factory.mktemp("direct"), {**RATES_OFF, "LIVECOMMENTS_DIRECT": "1"})
-    cluster.start()
-    yield cluster
-    cluster.stop()
+    with own_cluster({**RATES_OFF, "LIVECOMMENTS_DIRECT": "1"}, tmp_path_factory.mktemp("direct")) as cluster:
+        yield cluster
 
 
 @pytest.fixture
