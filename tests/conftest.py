@@ -50,7 +50,7 @@ for _name in [name for name in os.environ if name.startswith(PREFIX)]:
 # What takes longest begins first, so that no process of the run is left alone with it at the end. It needs xdist's
 # `--no-loadscope-reorder` (Makefile): by itself it begins with the files that have most tests.
 _LONGEST_FIRST = (
-    *("tests/faults/test_short_run.py", "tests/web/test_long_chat.py", "tests/web/test_offline.py"),
+    *("tests/faults/test_short_run.py", "tests/web/test_long_chat.py", "tests/web/test_catching_up.py"),
     *("tests/web/", "tests/edge/", "tests/cluster/"),
 )
 

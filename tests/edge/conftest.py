@@ -113,6 +113,11 @@ class Store:
     def shard(self, video: str) -> int:
         return shard_of(video, self._shards)
 
+    def beside(self, video: str) -> str:
+        """Return another video of the same shard."""
+        others = (f"{video}-other-{number}" for number in itertools.count())
+        return next(other for other in others if self.shard(other) == self.shard(video))
+
     def _outgoing(self, video: str, text: str, user: str, role: str | None = None) -> Outgoing:
         payload = encode_payload(user, text, role=role)
         return Outgoing(subjects.comments(self.shard(video), video), payload, message_id(video, user, None))

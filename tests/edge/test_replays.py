@@ -131,10 +131,7 @@ async def test_a_video_of_which_the_stream_keeps_nothing_comes_from_history(
     edge, history, archive, store, video, viewers
 ):
     numbers = await store.post_many(video, 40)
-    other = f"{video}-other"
-    while store.shard(other) != store.shard(video):
-        other += "x"
-    last = await store.post(other)
+    last = await store.post(store.beside(video))
     await archive.trim(video, last)
     stream = await viewers.watch(edge, video, numbers[9])
     assert stream.numbers == numbers[10:]
@@ -218,10 +215,7 @@ async def test_a_video_opened_without_history_does_not_pass_over_what_only_histo
     edge, history, archive, store, video, viewers
 ):
     numbers = await store.post_many(video, 30)
-    other = f"{video}-other"
-    while store.shard(other) != store.shard(video):
-        other += "x"
-    await archive.trim(video, await store.post(other))
+    await archive.trim(video, await store.post(store.beside(video)))
     await asyncio.to_thread(history.kill)
     try:
         first = await viewers.watch(edge, video)  # opens the video, and keeps it open

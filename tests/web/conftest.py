@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -66,6 +67,7 @@ HURRIED = {
 # What is expected is waited for as long as everything else here (`viewer.py`): other runs may have the machine.
 expect.set_options(timeout=20_000)
 
+OpenContext = Callable[..., Awaitable[BrowserContext]]
 OpenPage = Callable[..., Awaitable[Viewer]]
 Post = Callable[..., Awaitable[list[str]]]
 
@@ -123,7 +125,14 @@ async def between(site: str) -> AsyncIterator[Between]:
 
 
 @pytest.fixture
-async def contexts(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[BrowserContext]]]:
+async def contexts(browser: Browser) -> AsyncIterator[OpenContext]:
+    async with sessions(browser) as open_one:
+        yield open_one
+
+
+@contextlib.asynccontextmanager
+async def sessions(browser: Browser) -> AsyncIterator[OpenContext]:
+    """Browser sessions of their own, closed with the block."""
     opened: list[BrowserContext] = []
 
     async def open_one(*, width: int = 1280, height: int = 800, **options: Any) -> BrowserContext:
@@ -140,11 +149,16 @@ async def contexts(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[Br
 
 
 @pytest.fixture
-async def open_page(contexts: Any, site: str, video: str) -> OpenPage:
+async def open_page(contexts: OpenContext, site: str, video: str) -> OpenPage:
     """`await open_page("Ada")`: a viewer named Ada, whose stream is open; without a name: as the page names them.
 
     `hurried` are the scripts whose constants are made smaller, see `HURRIED`.
     """
+    return pages_of(contexts, site, video)
+
+
+def pages_of(contexts: OpenContext, site: str, video: str) -> OpenPage:
+    """Return what opens the page of a video."""
 
     async def open_one(
         name: str | None, *, at: str = site, live: bool = True, hurried: tuple[str, ...] = (), **options: Any
@@ -232,6 +246,13 @@ async def hurry(context: BrowserContext, file: str) -> None:
 @pytest.fixture
 async def post(site: str, video: str) -> AsyncIterator[Post]:
     """`await post("hello", "again")` returns the ids; `name` says who speaks."""
+    async with poster(site, video) as post_all:
+        yield post_all
+
+
+@contextlib.asynccontextmanager
+async def poster(site: str, video: str) -> AsyncIterator[Post]:
+    """Post to a video."""
     async with aiohttp.ClientSession() as session:
 
         async def post_all(*messages: str, name: str = "Someone else") -> list[str]:
