@@ -146,6 +146,11 @@ async def connection(settings: Settings) -> AsyncIterator[Client]:
 
 @pytest.fixture(scope="module")
 async def streams(settings: Settings) -> None:
+    await provide_streams(settings)
+
+
+async def provide_streams(settings: Settings) -> None:
+    """Make the streams of the shards, as `livecomments streams` does."""
     connected = await jetstream.connect(settings, "provision")
     database = await asyncpg.connect(settings.postgres_dsn)
     try:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -149,6 +149,13 @@ class Viewers:
 
 @pytest.fixture
 async def viewers(token: str) -> AsyncIterator[Viewers]:
+    async with viewers_with(token) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def viewers_with(token: str) -> AsyncIterator[Viewers]:
+    """What opens streams with a token, for as long as the block lasts."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with (
         aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session,

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import pytest
 
+from runtime import jetstream
+from tests.conftest import provide_streams
+from tests.edge.conftest import Store, Viewers, viewers_with
 from tests.edge.edge_process import EdgeProcess
+from tests.edge.stream import Stream
 from tests.edge.waiting import until
 from tests.proxy import NatsProxy, nothing
 from tests.servers import NatsServer
@@ -19,6 +25,7 @@ from wire import subjects
 
 FOUND_WITHIN_S = 2.0  # a lost copy, even when it was the last one
 BUSY_S = 1.5  # on top, for a machine that does other things
+AWAY_S = 30.0  # so long that every wait for an answer, every retry and a heartbeat lie within it
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +39,44 @@ def whole_again(nats_proxy: NatsProxy) -> Iterator[None]:
     nats_proxy.lose(nothing)
     nats_proxy.resume()
     nats_proxy.restore()
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A NATS server that was killed `at`, and what is there of it: edges of its own, and their viewers."""
+
+    server: NatsServer
+    at: float
+    edges: list[EdgeProcess]
+    store: Store
+    viewers: Viewers
+    numbers: list[int]
+    streams: list[Stream]
+    late: list[Stream]  # of those who came after it was killed, from the fifth number on
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def gone(make_settings, start_edge, tokens, tmp_path_factory) -> AsyncIterator[Gone]:
+    """The half a minute for which it is away goes by while the other tests of this file run."""
+    server, video = NatsServer(tmp_path_factory.mktemp("gone")), "gone"
+    server.start()
+    async with AsyncExitStack() as stack:
+        stack.callback(server.kill)
+        settings = make_settings(nats_url=server.url)
+        await provide_streams(settings)
+        connection = await jetstream.connect(settings, "test")
+        stack.push_async_callback(jetstream.close, connection)
+        viewers = await stack.enter_async_context(viewers_with(tokens.issue("viewer-1", 3600)))
+        edges = [start_edge(kind, nats_url=server.url) for kind in ("handover", "streamed")]
+        store = Store(connection, settings.shards)
+        streams = [await viewers.watch(edge, video) for edge in edges for _ in range(5)]
+        numbers = await store.post_many(video, 10)
+        for stream in streams:
+            await stream.has(numbers[-1])
+        server.kill()
+        at = time.monotonic()
+        late = [await viewers.watch(edge, video, numbers[4], synced=False) for edge in edges]
+        yield Gone(server, at, edges, store, viewers, numbers, streams, late)
 
 
 class Losing:
@@ -246,6 +291,27 @@ async def test_the_edge_is_subscribed_to_videos_with_viewers_and_to_no_other(edg
     stream = await viewers.watch(edge, video)
     number = await store.post(video)
     await stream.has(number)
+
+
+async def test_nats_is_gone_for_half_a_minute_and_viewers_stay_and_miss_nothing(gone: Gone):
+    everybody, numbers = (*gone.streams, *gone.late), gone.numbers
+    await asyncio.sleep(max(0, gone.at + AWAY_S - time.monotonic()))
+    assert not any(stream.ended for stream in everybody)
+    assert all(any(piece == b":\n\n" for piece in stream.pieces) for stream in gone.streams), (
+        "a heartbeat came meanwhile"
+    )
+    await asyncio.to_thread(gone.server.start)
+    numbers += [await gone.store.post_when_back("gone") for _ in range(5)]
+    for stream in everybody:
+        await stream.has(numbers[-1])
+        assert not stream.ended
+    assert all(stream.numbers == numbers for stream in gone.streams)
+    for stream in gone.late:
+        assert (await stream.synced())["complete"] is True
+        assert stream.numbers == numbers[5:]
+    fresh = await gone.viewers.watch(gone.edges[0], "gone-new")
+    assert fresh.told("sync")[0]["complete"] is True
+    assert all("Traceback" not in edge.log for edge in gone.edges)
 
 
 async def test_gaps_that_were_found_have_all_been_filled(edge):

@@ -1,4 +1,4 @@
-"""Edges that are restarted under thousands of viewers, and a NATS that is away for long."""
+"""An edge that is restarted under thousands of viewers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import time
 
 from tests.edge.waiting import until
 from tests.edge.watchers import Watcher, open_watchers
-from tests.servers import NatsServer
 
 ON_THE_EDGE = 5_000
 ON_THE_OTHER = 200
 EVERY_S = 0.25
 BACK_WITHIN_S = 60
 LONGEST_S = 2.0  # that a comment may take to those who are to notice nothing, on a machine that is busy with all this
-AWAY_S = 30.0
 
 
 class HeldUp:
@@ -87,32 +85,3 @@ async def test_an_edge_is_restarted_under_5000_viewers_who_miss_nothing_and_thos
         holding.cancel()
         for watcher in everyone:
             watcher.close()
-
-
-async def test_nats_is_gone_for_half_a_minute_and_viewers_stay_and_miss_nothing(
-    start_edge, nats_server: NatsServer, store, video, viewers
-):
-    edges = [start_edge(server) for server in ("handover", "streamed")]
-    streams = [await viewers.watch(edge, video) for edge in edges for _ in range(5)]
-    numbers = await store.post_many(video, 10)
-    for stream in streams:
-        await stream.has(numbers[-1])
-    nats_server.kill()
-    gone_at = time.monotonic()
-    late = [await viewers.watch(edge, video, numbers[4], synced=False) for edge in edges]
-    # Away for so long that every wait for an answer, every retry and a heartbeat lie within it.
-    await asyncio.sleep(AWAY_S - (time.monotonic() - gone_at))
-    assert not any(stream.ended for stream in (*streams, *late))
-    assert all(any(piece == b":\n\n" for piece in stream.pieces) for stream in streams), "a heartbeat came meanwhile"
-    await asyncio.to_thread(nats_server.start)
-    numbers += [await store.post_when_back(video) for _ in range(5)]
-    for stream in (*streams, *late):
-        await stream.has(numbers[-1])
-        assert not stream.ended
-    assert all(stream.numbers == numbers for stream in streams)
-    for stream in late:
-        assert (await stream.synced())["complete"] is True
-        assert stream.numbers == numbers[5:]
-    fresh = await viewers.watch(edges[0], f"{video}-new")
-    assert fresh.told("sync")[0]["complete"] is True
-    assert all("Traceback" not in edge.log for edge in edges)
