@@ -11,12 +11,14 @@ import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bench.own_cluster import OwnCluster
 from livecomments.chatlog import read_chat_log
 from livecomments.client import Client
 from tests.cluster_fixture import StartCluster
+from tests.end_to_end.conftest import until_others_serve
 from tests.shared_data import DANMAKU, TWITCH, chat_log
 
 START_TIMEOUT_S = 20
@@ -124,21 +126,24 @@ async def test_a_watcher_who_comes_later_begins_where_it_asks_to(cluster: OwnClu
         assert watched.comment_ids == wanted
 
 
-async def test_a_watcher_misses_and_repeats_nothing_while_edges_die(start_cluster: StartCluster, tmp_path: Path):
-    cluster = start_cluster()
+async def test_a_watcher_misses_and_repeats_nothing_while_edges_die(cluster: OwnCluster, tmp_path: Path):
     log = tmp_path / "log.ndjson"
     log.write_text("".join(json.dumps({"t": n / 50, "message": f"m{n}"}) + "\n" for n in range(400)))
+    killed: set[int] = set()
     async with watching(cluster, "edges-die") as watched:
         replaying = asyncio.create_task(in_thread(cluster.cli, "replay", str(log), "--video", "edges-die"))
         for seen in (50, 200):
             await watched.until(lambda: len(watched.comment_ids) >= seen)  # noqa: B023
             for edge in cluster.describe()["edges"]:
+                killed.add(edge["pid"])
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(edge["pid"], signal.SIGKILL)
         result = await replaying
         assert result.returncode == 0, result.stderr
         await watched.until(lambda: len(watched.comment_ids) >= 400)
     assert watched.comment_ids == [item["id"] for item in await history_of(cluster, "edges-die", "asc")]
+    async with aiohttp.ClientSession() as web:
+        await until_others_serve(cluster, web, killed)  # the next test is to find the cluster whole
 
 
 async def test_a_replay_waits_as_told_where_the_rates_are_on(start_cluster: StartCluster, tmp_path: Path):

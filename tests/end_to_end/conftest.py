@@ -113,14 +113,19 @@ def ids(events: list[Event]) -> list[str]:
 
 async def restart_edges(cluster: OwnCluster, web: aiohttp.ClientSession) -> None:
     """Kill every edge, and wait until others are in their place and the gateway has noticed."""
-    stream = f"{cluster.url}/comments/any/stream"
     before = {edge["pid"] for edge in cluster.describe()["edges"]}
     for pid in before:
         os.kill(pid, 9)
+    await until_others_serve(cluster, web, before)
+
+
+async def until_others_serve(cluster: OwnCluster, web: aiohttp.ClientSession, before: set[int]) -> None:
+    """Wait until there are other edges than those of before, and the gateway has noticed."""
+    stream = f"{cluster.url}/comments/any/stream"
     give_up = time.monotonic() + DEADLINE_S
     while time.monotonic() < give_up:
         edges = cluster.describe()["edges"]
-        new = len(edges) == len(before) and not before & {edge["pid"] for edge in edges}
+        new = not before & {edge["pid"] for edge in edges}
         # Without a token an edge refuses; the gateway itself would tell a viewer to come back.
         ready = {edge["url"] + "/readyz": 200 for edge in edges} | {stream: 401}
         if new and await _answer(ready, web):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
-from bench.own_cluster import OwnCluster
+from bench.own_cluster import RATES_OFF, OwnCluster, own_cluster
 from livecomments.chatlog import read_chat_log
-from tests.cluster_fixture import StartCluster
 from tests.end_to_end.conftest import Person, ids, purge, restart_edges, synced
 from tests.shared_data import DANMAKU, TWITCH, chat_log
 
@@ -42,20 +42,24 @@ async def test_the_first_to_open_a_video_misses_nothing_that_is_posted_at_that_m
     assert ids(events) == await posting
 
 
+@pytest.fixture(scope="module")
+def shaken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
+    """A cluster whose edges are killed, and whose streams are emptied."""
+    with own_cluster(RATES_OFF, tmp_path_factory.mktemp("shaken")) as running:
+        yield running
+
+
 @pytest.mark.parametrize("gone", ["nothing", "the edge's memory", "the stream's messages too"])
-async def test_a_viewer_who_comes_back_gets_exactly_what_it_missed_in_order_once(
-    start_cluster: StartCluster, web, video, gone
-):
-    cluster = start_cluster()
-    person = Person(cluster, web, "a person")
+async def test_a_viewer_who_comes_back_gets_exactly_what_it_missed_in_order_once(shaken: OwnCluster, web, video, gone):
+    person = Person(shaken, web, "a person")
     seen = await person.post(video, "seen before the stream was closed")
     assert ids(await person.watch(video, synced, position="1")) == [seen]
     missed = await _post_many(person, video, 50)
     if gone != "nothing":
-        await restart_edges(cluster, web)
+        await restart_edges(shaken, web)
     if gone == "the stream's messages too":
         assert [item["id"] for item in await person.history(video, at_least=51)] == [seen, *missed]
-        await purge(cluster, video)
+        await purge(shaken, video)
     events = await person.watch(video, synced, position=seen)
     assert ids(events) == missed
     told = next(event for event in events if event.name == "sync").json()
