@@ -154,6 +154,17 @@ class RunningGateway:
 StartGateway = Callable[..., Awaitable[RunningGateway]]
 
 
+def configuration_with(changes: dict[str, str], folder: Path) -> Path:
+    """Return the gateway's configuration with pieces of it replaced, in a folder."""
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after)
+    changed = folder / "haproxy.cfg"
+    changed.write_text(text, encoding="utf-8")
+    return changed
+
+
 @pytest.fixture
 async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
     """Start a gateway with `rules`. `changes` are replacements in its configuration: shorter times, not to wait for."""
@@ -162,12 +173,6 @@ async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
     async def start(
         changes: dict[str, str] | None = None, rules: dict[str, str] | None = None, https: Https | None = None
     ) -> RunningGateway:
-        text = CONFIGURATION.read_text(encoding="utf-8")
-        for before, after in (changes or {}).items():
-            assert before in text
-            text = text.replace(before, after)
-        configuration = tmp_path / "haproxy.cfg"
-        configuration.write_text(text, encoding="utf-8")
         ports = Ports(0)
         parts = {name: EchoPart(name, ports.pick()) for name in ("writer", "edge-1", "edge-2", "history")}
         for part in parts.values():
@@ -182,7 +187,7 @@ async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
         )
         started = RunningGateway(gateway, parts)
         running.append(started)
-        await started.start(configuration)
+        await started.start(configuration_with(changes or {}, tmp_path))
         return started
 
     yield start

@@ -6,10 +6,18 @@ import pytest
 
 from cluster.gateway import Gateway
 from cluster.ports import Ports
-from tests.gateway.conftest import CONFIGURATION, EchoPart, RunningGateway, until
+from tests.gateway.conftest import EchoPart, RunningGateway, configuration_with, until
 from tests.gateway.name_server import NameServer
 
-AWAY_S = 8  # longer than an address holds that a name server has taken back, and all tries to ask it
+# A quarter of the times: what they are for is the same.
+QUICK_NAMES = {
+    "timeout resolve 1s": "timeout resolve 250ms",
+    "timeout retry 1s": "timeout retry 250ms",
+    "hold valid 2s": "hold valid 500ms",
+    "hold nx 2s": "hold nx 500ms",
+    "hold obsolete 2s": "hold obsolete 500ms",
+}
+AWAY_S = 2  # longer than an address holds that a name server has taken back, and all tries to ask it
 VIDEOS = [f"video-{number}" for number in range(24)]
 
 
@@ -41,17 +49,23 @@ async def parts():
         await part.stop()
 
 
-async def start(parts, dns):
-    """Start a gateway that asks `dns`, by name, for `edge-0.edge.test` and so on."""
+@pytest.fixture
+def start(names, parts, tmp_path):
+    """Start a gateway that asks the name server, by name, for `edge-0.edge.test` and so on."""
+    _, dns = names
+    configuration = configuration_with(QUICK_NAMES, tmp_path)
 
     def named(kind):
         return [f"{name}.{kind}.test:{part.port}" for name, part in parts.items() if name.startswith(kind)]
 
-    gateway = NamedGateway(Ports(0).pick(), named("writer"), named("edge"), named("history"))
-    object.__setattr__(gateway, "dns", f"localhost:{dns}")
-    running = RunningGateway(gateway, {})
-    await running.start(CONFIGURATION)
-    return running
+    async def start_one():
+        gateway = NamedGateway(Ports(0).pick(), named("writer"), named("edge"), named("history"))
+        object.__setattr__(gateway, "dns", f"localhost:{dns}")
+        running = RunningGateway(gateway, {})
+        await running.start(configuration)
+        return running
+
+    return start_one
 
 
 async def edge_of(gateway, video):
@@ -64,11 +78,11 @@ async def mapping(gateway):
     return {video: await edge_of(gateway, video) for video in VIDEOS}
 
 
-async def test_edges_come_and_go_by_name_and_every_gateway_sends_a_video_to_the_same_one(names, parts):
-    server, port = names
+async def test_edges_come_and_go_by_name_and_every_gateway_sends_a_video_to_the_same_one(names, parts, start):
+    server, _ = names
     known = {f"{name}.{name.rpartition('-')[0]}.test": "127.0.0.1" for name in parts}
     server.addresses = {name: address for name, address in known.items() if not name.startswith("edge-1")}
-    first = await start(parts, port)
+    first = await start()
     try:
         assert set((await mapping(first)).values()) == {"edge-0", "edge-2"}, "one that has no address is not there"
         server.addresses = known
@@ -77,7 +91,7 @@ async def test_edges_come_and_go_by_name_and_every_gateway_sends_a_video_to_the_
             return set((await mapping(first)).values()) == {"edge-0", "edge-1", "edge-2"}
 
         await until(has_all)
-        second = await start(parts, port)
+        second = await start()
         try:
 
             async def agree():
@@ -100,10 +114,10 @@ async def test_edges_come_and_go_by_name_and_every_gateway_sends_a_video_to_the_
         await first.stop()
 
 
-async def test_a_name_server_that_is_away_takes_no_part_with_it(names, parts):
-    server, port = names
+async def test_a_name_server_that_is_away_takes_no_part_with_it(names, parts, start):
+    server, _ = names
     server.addresses = {f"{name}.{name.rpartition('-')[0]}.test": "127.0.0.1" for name in parts}
-    gateway = await start(parts, port)
+    gateway = await start()
     try:
         assert None not in (await mapping(gateway)).values()
         server.stop()
