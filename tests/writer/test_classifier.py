@@ -41,7 +41,7 @@ async def outside() -> AsyncIterator[Outside]:
     made = Outside()
     app = web.Application()
     app.router.add_post("/", made.serve)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
