@@ -39,6 +39,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `turns.py` | the same for each of many, a number of them in each turn of the event loop |
 | `audit.py` | whether everything acknowledged came here |
 | `snapshot.py` | the newest comments as one document, for those who poll |
+| `places.py` | replays are written a few at a time |
 | `turnstile.py` | handshakes begin a few at a time |
 | `admission.py` | who is taken in, and how all are sent away |
 | `coming_back.py` | when those whose streams end come back |

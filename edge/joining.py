@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,14 +16,14 @@ from edge.channel import PIECE_BYTES
 from edge.channels import OpenVideo
 from edge.metrics import INCOMPLETE, REPLAYED, REPLAYS
 from edge.moderation import Moderation
-from edge.pieces import Piece
+from edge.pieces import Chunk, Piece, in_chunks
+from edge.places import Place, Places
 from edge.shared_replays import SharedReplays
-from edge.viewer import HIGH_WATER_BYTES, Viewer
+from edge.viewer import Viewer
 from runtime.jetstream import StoreError
 from wire import sse
 from wire.number import MAX_NUMBER, parse_position
 
-WRITES_AT_ONCE: Final = 4  # of replays, each of HIGH_WATER_BYTES at most, before live comments have their turn
 RETRY_S: Final = 0.5
 
 
@@ -81,7 +81,7 @@ class Joining:
         self._replays = replays
         self._moderation = moderation
         self._depth = depth or MAX_NUMBER
-        self._turns = asyncio.Semaphore(WRITES_AT_ONCE)
+        self._places = Places()
 
     def join_now(self, viewer: Viewer, video: OpenVideo, position: Position) -> bool:
         """Join a viewer at once, when memory holds all that it needs. Returns whether it did."""
@@ -107,24 +107,25 @@ class Joining:
         number = position.number
         if number is not None and number > video.feed.newest:
             number = await self._check_position(video, number)
-        while number is not None and not viewer.is_leaving:
-            if not video.feed.is_open:
-                await video.feed.opened()
-            ring = video.channel.ring
-            if number >= ring.floor and not video.channel.lacks_of(viewer.identity, number):
-                if ring.size_after(number) <= PIECE_BYTES:
+        with self._places.one() as place:
+            while number is not None and not viewer.is_leaving:
+                if not video.feed.is_open:
+                    await video.feed.opened()
+                ring = video.channel.ring
+                ring_has_it = number >= ring.floor and not video.channel.lacks_of(viewer.identity, number)
+                if ring_has_it and ring.size_after(number) <= PIECE_BYTES:
                     _finish(viewer, video, number, replay)
                     return
-                number = await self._send_held(viewer, video, number, replay)
-                continue
-            try:
-                number = await self._replay(viewer, video, number, replay)
-            except StoreError:
-                await asyncio.sleep(RETRY_S)
+                if not place.is_held:
+                    await place.take()  # meanwhile the video may have gone on
+                elif ring_has_it:
+                    number = await self._send_held(viewer, video, number, replay, place)
+                else:
+                    number = await self._replay(viewer, video, number, replay, place)
         if number is None:
             _finish(viewer, video, None, _Replay(resumed=False, complete=not position.given))
 
-    async def _send_held(self, viewer: Viewer, video: OpenVideo, number: int, replay: _Replay) -> int:
+    async def _send_held(self, viewer: Viewer, video: OpenVideo, number: int, replay: _Replay, place: Place) -> int:
         """Write to the viewer a piece of what the ring holds above `number`, and return how far that went.
 
         No faster than it reads: of a crowd that comes back and does not read, each would hold a whole ring.
@@ -136,7 +137,7 @@ class Joining:
         replay.note(entries)
         viewer.send(b"".join(frame for _, frame in entries))
         reached = ring.number_before(end)
-        await viewer.writable()
+        await place.patiently(viewer.writable())
         return reached
 
     async def _check_position(self, video: OpenVideo, number: int) -> int | None:
@@ -154,61 +155,61 @@ class Joining:
         await feed.opened()
         return number
 
-    async def _replay(self, viewer: Viewer, video: OpenVideo, number: int, replay: _Replay) -> int:
+    async def _replay(self, viewer: Viewer, video: OpenVideo, number: int, replay: _Replay, place: Place) -> int:
         """Write to the viewer what lies between its position and the ring, and return how far that went.
 
         Where the ring holds a sample, without what this viewer sees all the same, it goes as far as the ring does.
 
         A piece is read when the one before it has been written, so that a viewer that does not read holds one piece of
-        a deep replay, and none of the slots. Raises `StoreError` only where nothing could be written.
+        a deep replay, and neither its place nor a slot.
         """
         channel = video.channel
-        begin, upto = number, channel.ring.floor if number < channel.ring.floor else video.feed.newest
-        pieces = self._replays.pieces(video, begin, upto, max(1, self._depth - replay.replayed))
+        upto = channel.ring.floor if number < channel.ring.floor else video.feed.newest
+        pieces = self._replays.pieces(video, number, upto, max(1, self._depth - replay.replayed))
         async with contextlib.aclosing(pieces):
             while number < upto and not viewer.is_leaving:
                 try:
-                    piece = await anext(pieces)
+                    piece = await place.patiently(anext(pieces))
                 except StoreError:
-                    if number == begin:
-                        raise
+                    await place.patiently(asyncio.sleep(RETRY_S))
                     break
                 if piece.missing is not None:
                     replay.misses(*piece.missing)
-                await self._send(viewer, channel.video, piece, replay)
+                await self._send(viewer, channel.video, piece, replay, place)
                 number = piece.upto
         return number
 
-    async def _send(self, viewer: Viewer, video: str, piece: Piece, replay: _Replay) -> None:
+    async def _send(self, viewer: Viewer, video: str, piece: Piece, replay: _Replay, place: Place) -> None:
         """Write a piece of a replay to a viewer, no faster than it reads, and let live comments have their turn."""
-        shown = self._shown(viewer, video, piece)
-        first = 0
-        while first < len(shown):
-            end, size = first, 0
-            while end < len(shown) and size < HIGH_WATER_BYTES:
-                size += len(shown[end][1])
-                end += 1
-            replay.replayed += end - first
-            replay.last_sent = shown[end - 1][0]
-            async with self._turns:
-                if not viewer.is_leaving:
-                    viewer.send(b"".join([frame for _, frame in shown[first:end]]))
-                await asyncio.sleep(0)
-            await viewer.writable()
+        for chunk in self._chunks(viewer, video, piece):
             if viewer.is_leaving:
                 return
-            first = end
+            replay.replayed += chunk.count
+            replay.last_sent = chunk.reached
+            viewer.send(chunk.data)
+            await asyncio.sleep(0)
+            await place.patiently(viewer.writable())
 
-    def _shown(self, viewer: Viewer, video: str, piece: Piece) -> list[tuple[int, bytes]]:
-        """Return what a viewer gets of a piece, number and frame: the sample that it would have been shown live."""
+    def _chunks(self, viewer: Viewer, video: str, piece: Piece) -> Sequence[Chunk]:
+        """Return what a viewer gets of a piece: the sample that it would have been shown live.
+
+        That is the same for nearly all of them, and made once: of thousands who come back, each would otherwise go
+        through thousands of comments.
+        """
+        if piece.hidden_authors and viewer.cares_for_any(piece.hidden_authors):
+            return in_chunks(self._shown(video, piece, viewer.cares_for))
+        if piece.chunks is None:
+            piece.chunks = in_chunks(self._shown(video, piece, lambda _: False))
+        return piece.chunks
+
+    def _shown(self, video: str, piece: Piece, cares_for: Callable[[str], bool]) -> Iterator[tuple[int, bytes]]:
+        """Yield what is shown of a piece, number and frame."""
         hides_any = self._moderation.hides_any(video)
-        return [
-            (message.number, frame)
-            for message, frame, author in zip(piece.messages, piece.frames, piece.authors, strict=True)
-            if frame
-            and (author is None or viewer.cares_for(author))
-            and not (hides_any and self._moderation.hides(video, message))
-        ]
+        for message, frame, author in zip(piece.messages, piece.frames, piece.authors, strict=True):
+            if not frame or (author is not None and not cares_for(author)):
+                continue
+            if not (hides_any and self._moderation.hides(video, message)):
+                yield message.number, frame
 
 
 def _finish(viewer: Viewer, video: OpenVideo, number: int | None, replay: _Replay) -> None:

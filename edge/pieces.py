@@ -2,20 +2,22 @@
 
 When an edge or a network fails, thousands come back to the same few videos, from about the same place. What each piece
 holds is the same for all of them: it is read once, encoded once, and each begins in it where it stopped. Pieces are let
-go soon, and with their video; what was removed in the meantime is left out when they are written (`joining.py`).
+go soon, and with their video, and all of them when something is removed: what was removed before they are first written
+is left out then (`joining.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
 
 from edge.messages import Message
 from edge.ring_memory import RingMemory
+from edge.viewer import HIGH_WATER_BYTES
 
 KEPT_S: Final = 30.0  # after it was read; far less than removals are remembered (`wire/video_state.py`)
 MESSAGE_BYTES: Final = 400  # that a message takes beside its payload and its frame
@@ -23,7 +25,32 @@ MESSAGE_BYTES: Final = 400  # that a message takes beside its payload and its fr
 _number = attrgetter("number")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is written to a viewer at once: `count` comments, up to the number `reached`."""
+
+    count: int
+    reached: int
+    data: bytes
+
+
+def in_chunks(shown: Iterable[tuple[int, bytes]]) -> Sequence[Chunk]:
+    """Return numbers and frames as chunks, each as long as a viewer's socket is given at once."""
+    chunks: list[Chunk] = []
+    frames: list[bytes] = []
+    size = reached = 0
+    for reached, frame in shown:
+        frames.append(frame)
+        size += len(frame)
+        if size >= HIGH_WATER_BYTES:
+            chunks.append(Chunk(len(frames), reached, b"".join(frames)))
+            frames, size = [], 0
+    if frames:
+        chunks.append(Chunk(len(frames), reached, b"".join(frames)))
+    return chunks
+
+
+@dataclass(slots=True, eq=False)
 class Piece:
     """All that there is of a video with `after` < number <= `upto`, but for the range `missing`, at its beginning.
 
@@ -40,11 +67,16 @@ class Piece:
     following: int | None = None  # messages that came after it up to the end it was read for; None: that is not known
     missing: tuple[int, int] | None = None
     is_too_deep: bool = False  # that is why
+    hidden_authors: set[str] = field(init=False)
+    chunks: Sequence[Chunk] | None = None  # for all who care for none of those; made for the first of them
+
+    def __post_init__(self) -> None:
+        self.hidden_authors = {author for author in self.authors if author is not None}
 
     @property
     def size(self) -> int:
-        """Return about how many bytes it takes."""
-        return sum(map(len, self.frames)) + sum(len(one.payload) + MESSAGE_BYTES for one in self.messages)
+        """Return about how many bytes it takes, with its chunks."""
+        return 2 * sum(map(len, self.frames)) + sum(len(one.payload) + MESSAGE_BYTES for one in self.messages)
 
     def between(self, after: int, upto: int) -> Piece:
         """Return the part of it that lies between two numbers, of which the first is not below its own."""

@@ -25,7 +25,7 @@ from runtime.logs import get_logger
 from wire import subjects
 
 MAX_DEPTH: Final = 10_000  # comments in one replay
-READ_BATCH: Final = 500  # messages in one Direct Get: small, so that live copies do not wait behind them
+READ_BATCH: Final = 200  # messages in one Direct Get: small, so that live copies do not wait behind them
 SLACK: Final = 0.005  # of the depth allowed is not worth searching for
 WIDEN: Final = 4
 

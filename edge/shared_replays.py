@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from edge.preceding import count_preceding
 from edge.replays import Replays
 from wire.sampling import Sampler
 
-READS_AT_ONCE: Final = 16  # on this edge; further ones wait for their turn
+READS_AT_ONCE: Final = 2  # of a shard, on this edge: one without a leader holds up no other; further ones wait in line
 SLACK: Final = 0.05  # by which a replay out of kept pieces may be deeper than allowed: what came since they were read
 
 
@@ -28,11 +29,11 @@ class SharedReplays:
         self._replays = replays
         self._make_sampler = make_sampler
         self._is_shared = is_shared
-        self._slots = asyncio.Semaphore(READS_AT_ONCE)
+        self._slots: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(READS_AT_ONCE))
 
     async def newest(self, shard: int, video: str) -> int:
         """Return a number above which nothing of a video was stored before now. Raises `StoreError`."""
-        async with self._slots:
+        async with self._slots[shard]:
             return await self._replays.newest(shard, video)
 
     async def pieces(self, video: OpenVideo, after: int, upto: int, limit: int) -> AsyncGenerator[Piece, None]:
@@ -51,16 +52,16 @@ class SharedReplays:
                     # What others were read may have been a little more than is left to this one.
                     allowed = left if number == after else max(1, left + slack)
                     wanted = _Wanted(number, upto, number == after, allowed, left + slack, counted)
-                    piece = await self._read(wanted, reading, video.pieces)
+                    piece = await self._read(wanted, reading, video.pieces, self._slots[video.channel.shard])
                 else:
                     SHARED_PIECES.inc()
                 yield piece
                 left -= len(piece.messages)
                 number, counted = piece.upto, piece.counted
 
-    async def _read(self, wanted: _Wanted, reading: _Reading, kept: Pieces) -> Piece:
+    async def _read(self, wanted: _Wanted, reading: _Reading, kept: Pieces, slots: asyncio.Semaphore) -> Piece:
         if not self._is_shared:
-            async with self._slots:
+            async with slots:
                 return await reading.next(wanted)
         async with kept.reading:  # one reads; the others find what it has read
             piece = kept.find(wanted.number, wanted.upto, wanted.most)
@@ -68,7 +69,7 @@ class SharedReplays:
                 SHARED_PIECES.inc()
                 return piece
             times_cleared = kept.times_cleared
-            async with self._slots:
+            async with slots:
                 piece = await reading.next(wanted)
             if kept.times_cleared == times_cleared:
                 self._keep(piece, kept, wanted)

@@ -101,11 +101,17 @@ def _live(life: Life) -> Iterator[tuple[int, int]]:
 
 
 def _backs(life: Life) -> Iterator[float]:
-    """Yield how long it took a viewer to be live again each time that its stream was lost."""
+    """Yield how long it took a viewer to be live again each time that its stream was lost.
+
+    One that then leaves of its own will before it is live stays away for as long as it likes.
+    """
     lost_ns: int | None = None
     for _, step in life.steps:
-        if isinstance(step, Closed) and step.reason != "own will" and lost_ns is None:
-            lost_ns = step.at_ns
+        if isinstance(step, Closed):
+            if step.reason == "own will":
+                lost_ns = None
+            elif lost_ns is None:
+                lost_ns = step.at_ns
         elif isinstance(step, Told) and step.event == "sync":
             if lost_ns is not None:
                 yield (step.at_ns - lost_ns) / S_TO_NS

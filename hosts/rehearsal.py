@@ -17,7 +17,7 @@ from typing import Final
 
 from faults.journal import FAULTS, Journal, write_run
 from faults.ledger import Fired, Ledger, Needs
-from faults.load import Amount, Load
+from faults.load import AT_ONCE, Amount, Load
 from hosts.client_names import SERVICE_NAME
 from hosts.fleet import Fleet
 from hosts.town import copies, leader_of_shard, leaders
@@ -29,6 +29,7 @@ USERS: Final = 200
 READ_WITHIN_S: Final = 200.0
 SETTLED_WITHIN_S: Final = 60.0
 STAY_S: Final = 60.0
+UNDER_WAY_S: Final = 2.0  # of comments that may be under way, before nothing new is begun: three copies take their time
 CALM_S: Final = 5.0
 BETWEEN_S: Final = 3.0
 SLOW_S: Final = 15.0
@@ -52,7 +53,8 @@ Step = Callable[["Rehearsal"], Awaitable[None]]
 def amount(rate: float, viewers: int) -> Amount:
     """Return a load of so many comments a second and so many viewers."""
     followers = viewers * 3 // 4
-    return Amount(rate, followers, viewers - followers, VIDEOS, USERS, stay_s=STAY_S)
+    at_once = max(AT_ONCE, round(rate * UNDER_WAY_S))
+    return Amount(rate, followers, viewers - followers, VIDEOS, USERS, at_once, stay_s=STAY_S)
 
 
 class Rehearsal:

@@ -32,6 +32,10 @@ from wire.message import MAX_BODY_BYTES
 from wire.problem import Refused
 
 BACKLOG: Final = 4096  # connections that may wait to be accepted
+# libuv accepts one connection of a listener in each turn of the event loop (its #3696). Whoever comes behind a crowd
+# waits for as many turns as it has heads; the gateway's health checks do too, and it takes the part for dead, with all
+# that are connected. So each listener is there several times.
+ACCEPTED_PER_TURN: Final = 16
 STOP_GRACE_S: Final = 5  # for requests under way when the part stops
 LAG_INTERVAL_S: Final = 0.5
 
@@ -165,7 +169,7 @@ async def _serve(
         return
     starting.result()
     serving = [
-        asyncio.create_task(server.serve(sockets=[listener]))
+        asyncio.create_task(server.serve(sockets=several_times(listener)))
         for server, listener in zip(servers, listeners, strict=True)
     ]
     for listener in listeners:
@@ -214,6 +218,11 @@ async def _measure_lag() -> None:
         due = loop.time() + LAG_INTERVAL_S
         await asyncio.sleep(LAG_INTERVAL_S)
         LOOP_LAG.observe(max(0.0, loop.time() - due))
+
+
+def several_times(listener: socket.socket) -> list[socket.socket]:
+    """Return a listener as often as connections are accepted in one turn of the event loop; each is to be closed."""
+    return [listener, *(listener.dup() for _ in range(1, ACCEPTED_PER_TURN))]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from edge.channel import PIECE_BYTES
 from edge.channels import OpenVideo
 from edge.joining import Joining, Position
 from edge.messages import Message
+from edge.places import AT_ONCE
 from edge.replays import MAX_DEPTH, Replays
 from edge.shared_replays import SharedReplays
 from tests.edge.recording import RecordingViewer
@@ -23,6 +24,8 @@ from wire.sampling import Sampler
 UNMODERATED = SimpleNamespace(hides_any=lambda _: False)
 BEFORE = 400  # comments, a thousand a second: nearly all of them are left out of the sample
 READS_AT_MOST = 50  # of the store, before somebody is live
+DEEP = 3_000  # comments
+SMALL_BYTES = 1_000  # what a viewer is written for itself is shorter
 
 
 async def test_one_who_cares_for_busy_authors_is_live_soon_however_fast_they_post():
@@ -94,3 +97,40 @@ async def test_one_who_does_not_read_is_brought_back_out_of_memory_piece_by_piec
     assert viewer.numbers == shard.numbers[1:]
     assert [event.name for event in viewer.events if event.name != "message"] == ["sync"]
     assert viewer.told("sync")[0]["complete"] is True
+
+
+async def deep_replays(count: int) -> tuple[Joining, OpenVideo, list[RecordingViewer], Shard]:
+    """A video whose ring holds nothing of what it has, and viewers who have seen its first comment only."""
+    shard = Shard(list(range(1, DEEP)))
+    opened = Opened(shard)
+    await opened.open()
+    replays = Replays(shard, shard, ())  # type: ignore[arg-type]
+    joining = Joining(SharedReplays(replays, lambda: None, is_shared=True), UNMODERATED, MAX_DEPTH)  # type: ignore[arg-type]
+    return joining, OpenVideo(opened.channel, opened.feed), [RecordingViewer(f"u{n}") for n in range(count)], shard
+
+
+async def test_viewers_who_come_back_share_the_very_bytes_of_a_deep_replay():
+    joining, video, viewers, shard = await deep_replays(5)
+    await asyncio.gather(*(joining.join(viewer, video, Position(1, given=True)) for viewer in viewers))
+    for viewer in viewers:
+        assert viewer.numbers == shard.numbers[1:]
+    written = [{id(piece) for piece in viewer.pieces if len(piece) > SMALL_BYTES} for viewer in viewers]
+    assert written[0]
+    assert all(one == written[0] for one in written)
+
+
+async def test_viewers_who_do_not_read_keep_nobody_from_a_deep_replay():
+    joining, video, viewers, shard = await deep_replays(2 * AT_ONCE)
+    stuck, reading = viewers[:AT_ONCE], viewers[AT_ONCE:]
+    for viewer in stuck:
+        viewer.room_bytes = 10
+    tasks = [asyncio.create_task(joining.join(viewer, video, Position(1, given=True))) for viewer in viewers]
+    async with asyncio.timeout(10):
+        await asyncio.gather(*tasks[AT_ONCE:])
+    assert all(viewer.numbers == shard.numbers[1:] for viewer in reading)
+    assert all(sum(map(len, viewer.pieces)) <= 2 * PIECE_BYTES for viewer in stuck), "one chunk each is on its way"
+    for viewer in stuck:
+        viewer.drain()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*tasks)
+    assert all(viewer.numbers == shard.numbers[1:] for viewer in stuck)

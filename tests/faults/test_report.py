@@ -74,6 +74,17 @@ def test_it_is_told_how_long_viewers_were_away_when_they_did_not_want_to_be(ledg
     assert measure(ledger).back_s == [3]
 
 
+def test_who_leaves_before_being_live_again_is_not_counted_as_away(ledger):
+    life = Life("vera", "v")
+    life.step(Closed(1 * S_TO_NS, "the server ended the stream"))
+    life.step(Connect(2 * S_TO_NS, 0))
+    life.step(Closed(3 * S_TO_NS, "own will"))
+    life.step(Connect(200 * S_TO_NS, 0))
+    life.step(Told(201 * S_TO_NS, "sync", None, {"complete": True}))
+    ledger.lives = [life]
+    assert not measure(ledger).back_s
+
+
 def test_the_picture_is_well_formed_and_marks_every_fault(ledger):
     ledger.faults = [Fired("kill", "<nats>", 10 * S_TO_NS, 10 * S_TO_NS), Fired("stop", "edge-1", 0, S_TO_NS)]
     ledger.attempts = [attempt(second, 0.01 * second + 0.001, str(second)) for second in range(50)]

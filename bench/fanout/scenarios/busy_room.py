@@ -1,6 +1,8 @@
 """How many comments a core delivers in a busy room: 2,000 viewers, 500 comments a second.
 
-Whoever writes once a comment and viewer would need a million writes a second for it: it delivers what it can.
+Whoever writes once a comment and viewer would need a million writes a second for it. It delivers what it can, seconds
+late, and then several comments at once, which costs it less the further behind it is: such a figure compares a server
+that is in time with one that is not. So one that is late is given fewer comments a second, until it is in time too.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ import statistics
 from typing import Final
 
 from bench.fanout.load import Crowd
-from bench.fanout.measure import Plan, Row, measure_open, opened, running
+from bench.fanout.measure import Plan, Row, measure, measure_open, opened, running
 from bench.fanout.peers.bare import Bare
 from bench.fanout.peers.nchan import Nchan
 from bench.fanout.peers.ours import Ours
+from bench.fanout.peers.peer import Peer
 from bench.fanout.peers.usual import UsualUvicorn
 from bench.fanout.scenario import Outcome, Run, Scenario, Verdict
 from bench.figure import Figure
@@ -23,6 +26,8 @@ SECONDS: Final = 5
 AT_LEAST_PER_CORE_S: Final = 3_000_000
 TIMES_OTHERS: Final = 20
 P99_MS: Final = 200
+FEWER_PER_S: Final = (250, 100, 50, 40, 30, 20, 10, 5)  # for a server that is late, until it is not
+QUICK_FEWER_PER_S: Final = (20, 5)
 
 
 async def _run(run: Run) -> Outcome:
@@ -52,18 +57,48 @@ async def _run(run: Run) -> Outcome:
         ),
         Verdict("the same: p99", f"< {P99_MS} ms", f"{ours.p99_ms:.0f} ms", ours.p99_ms < P99_MS),
     ]
+    in_time: list[Row] = []
     for peer in (Nchan, UsualUvicorn):
-        row = rows.get(peer.name)
-        times = ours.delivered_per_core_s / row.delivered_per_core_s if row is not None else None
-        verdicts.append(
-            Verdict(
-                f"the same, beside {peer.name}",
-                f"≥ {TIMES_OTHERS} ×",
-                f"{times:.0f} ×" if times is not None else f"left out: {peer.missing()}",
-                times >= TIMES_OTHERS if times is not None else None,
-            )
-        )
-    return Outcome(list(rows.values()), verdicts, figures=figures)
+        if peer not in run.peers:
+            left_out = f"left out: {peer.missing() or 'not among the servers asked for'}"
+            verdicts.append(Verdict(f"the same, beside {peer.name}", f"≥ {TIMES_OTHERS} ×", left_out, None))
+            continue
+        offered = rows[peer.name]
+        most = offered if _in_time(offered) else await _most_in_time(run, peer)
+        if most is not None and most is not offered:
+            in_time.append(most)
+        verdicts += _beside(ours, offered, most)
+    return Outcome([*rows.values(), *in_time], verdicts, figures=figures)
+
+
+def _in_time(row: Row) -> bool:
+    return row.clean and row.p99_ms < P99_MS
+
+
+async def _most_in_time(run: Run, peer: type[Peer]) -> Row | None:
+    """Return the row of as many comments a second as a server delivers in time; None when it never does."""
+    for per_s in QUICK_FEWER_PER_S if run.quick else FEWER_PER_S:
+        run.say(f"{peer.name}, {per_s} comments/s")
+        row = await measure("in_time", peer(run.lab), Plan(Crowd(VIEWERS), per_s, 2 if run.quick else SECONDS))
+        if _in_time(row):
+            return row
+    return None
+
+
+def _beside(ours: Row, offered: Row, most: Row | None) -> list[Verdict]:
+    """Hold this edge against the most that another delivers in time; for the record also against it when it is late."""
+    what, reach = f"the same, beside {offered.server}", f"≥ {TIMES_OTHERS} ×"
+    if most is None:
+        verdicts = [Verdict(what, reach, f"it never has p99 < {P99_MS} ms", None)]
+    else:
+        times = ours.delivered_per_core_s / most.delivered_per_core_s
+        measured = f"{times:.0f} × (it with {most.comments_per_s:g} comments/s, p99 {most.p99_ms:.0f} ms)"
+        verdicts = [Verdict(what, reach, measured, times >= TIMES_OTHERS)]
+    if offered is not most:
+        times = ours.delivered_per_core_s / offered.delivered_per_core_s
+        measured = f"{times:.0f} × (it with p99 {offered.p99_ms:,.0f} ms, {offered.missing:,} comments behind)"
+        verdicts.append(Verdict(f"{what} with {PER_S} comments/s too", "–", measured, met=True))
+    return verdicts
 
 
 SCENARIO: Final = Scenario("busy_room", f"One busy room, {VIEWERS:,} viewers, {PER_S} comments a second", _run)
