@@ -59,7 +59,8 @@ def _read(text: str) -> str:
     if text.isascii():
         return compared(text)
     # The one mark that becomes a letter when capitals are folded: a Greek iota below.
-    return bare(compared(text.replace("\u0345", "")))
+    read = bare(compared(text.replace("\u0345", "")))
+    return " ".join(read.split())  # what stood by itself and was taken off has left spaces
 
 
 def _pattern(word: str) -> re.Pattern[str]:

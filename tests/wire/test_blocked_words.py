@@ -64,6 +64,22 @@ def test_what_only_holds_its_letters_is_not_blocked(text):
     assert not BLOCKED.are_in_name(text)
 
 
+@pytest.mark.parametrize("word", ["\u0640 \u0640", "\u0600 \u0601", "\u0336 \u0336\u0640"])
+def test_a_word_of_nothing_but_what_is_put_on_letters_blocks_nothing(word):
+    blocked = BlockedWords([word, "darn"])
+    assert not blocked.are_in("hello")
+    assert not blocked.are_in(word)
+    assert blocked.are_in("darn")
+
+
+@pytest.mark.parametrize("word", ["darn \u0640", "\u0600 darn", "\u0640 darn \u0640"])
+def test_what_stands_beside_a_word_and_is_no_letter_is_no_part_of_it(word):
+    blocked = BlockedWords([word])
+    assert blocked.are_in("oh, darn")
+    assert not blocked.are_in("darned")
+    assert not blocked.are_in("lodarn")
+
+
 def test_without_words_nothing_is_blocked():
     assert not BlockedWords(()).are_in("darn")
     assert not BlockedWords(("\u200b", "\u0336", "_")).are_in("darn")
