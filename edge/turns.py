@@ -10,21 +10,36 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
+from runtime.background import FAILED
+from runtime.logs import get_logger
+
 VIEWERS_AT_ONCE: Final = 256  # written to, or sent away, in one turn of the event loop: some milliseconds
 VIDEOS_AT_ONCE: Final = 50  # whose viewers are all written to
 LOOKED_AT_AT_ONCE: Final = 2_000  # viewers or videos for which nothing is due
 
+_FAILED: Final = FAILED.labels("turns")
+
 _One = TypeVar("_One")
+
+_log = get_logger("edge")
 
 
 async def in_turns(them: Iterable[_One], do: Callable[[_One], bool], at_once: int) -> None:
     """Call `do`, which returns whether something was due, for each of those that there are now.
 
     Others have their turn after `at_once` for which something was. `do` must look itself whether one is still there.
+    Where it fails for one, all others have their turn all the same.
     """
-    looked_at = acted = 0
+    looked_at = acted = failed = 0
     for one in list(them):
-        acted += do(one)
+        try:
+            acted += do(one)
+        except Exception:  # noqa: BLE001  whatever it is, it is this one's alone
+            acted += 1
+            failed += 1
+            _FAILED.inc()
+            if failed == 1:
+                _log.exception("what was due for one of many failed")
         looked_at += 1
         if acted >= at_once or looked_at >= LOOKED_AT_AT_ONCE:
             looked_at = acted = 0

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
+from prometheus_client import REGISTRY
 
 import edge.sweep
 from edge.admission import Admission
@@ -112,6 +113,30 @@ async def test_thousands_whose_tokens_end_in_one_second_hold_up_nobody_and_come_
     assert 0 < busiest.most <= VIEWERS_AT_ONCE
     assert not staying.ended
     check_spread(crowd)
+
+
+class Defective(Counted):
+    """One that cannot be written to, for whatever reason."""
+
+    __slots__ = ()
+
+    def send(self, data: bytes) -> None:
+        raise RuntimeError("a defect")
+
+
+async def test_one_who_cannot_be_written_to_keeps_no_other_from_what_is_due(often, busiest):
+    past, soon = time.time() - 60, time.time() + 30.2
+    expired, warned, joining = (Counted(busiest, at) for at in (past, soon, FOR_EVER))
+    warned.index = 0
+    crowd = [*(Defective(busiest, at) for at in (past, soon, FOR_EVER)), expired, warned, joining]
+    failed_before = _failed()
+    async with sweeping(crowd):
+        await until(lambda: expired.ended and warned.told("expiring") and sse.HEARTBEAT in joining.pieces)
+    assert _failed() > failed_before, "an alert goes by it"
+
+
+def _failed() -> float:
+    return REGISTRY.get_sample_value("livecomments_work_failed_total", {"work": "turns"}) or 0
 
 
 async def test_a_few_whose_tokens_end_come_back_soon(often, busiest):
