@@ -13,7 +13,7 @@ from edge.audience import Audience
 from edge.audit import EdgeAudit
 from edge.channels import Channels
 from edge.handover import HandoverProtocol
-from edge.handshake import answer_stream
+from edge.handshake import Handshakes
 from edge.joining import Joining
 from edge.moderation import Moderation
 from edge.probe import Probe
@@ -54,7 +54,6 @@ class Edge:
         self._settings = settings
         self._tokens = Tokens(settings)
         self._credentials = Credentials(settings, self._tokens)
-        self.browser_rules = BrowserRules(settings)
         self._background = Background()
         self._connections: list[Client] = []
         self._probe: Probe | None = None
@@ -90,6 +89,9 @@ class Edge:
         self.admission = Admission(settings, self.channels, joining, audience, moderation)
         moderation.attach(
             self.channels.open, self.admission.viewers, self.admission.limits.streams_of, self.snapshots.forget
+        )
+        self.handshakes = Handshakes(
+            self.reader, moderation, self.admission, BrowserRules(settings), packs=settings.compress
         )
         revocations = self._revocations = Revocations(replaying, settings, self.admission.revoked)
         await revocations.start()
@@ -134,11 +136,6 @@ class Edge:
             return find()
 
     @property
-    def packs(self) -> bool:
-        """Whether streams are compressed for viewers who accept it."""
-        return self._settings.compress
-
-    @property
     def public_read(self) -> bool:
         """Whether reading needs no token."""
         return self._settings.public_read
@@ -156,7 +153,7 @@ class Edge:
 def _add_routes(app: Quart, edge: Edge) -> None:
     @app.get("/comments/<video>/stream")
     async def stream(video: str) -> Response:
-        return await answer_stream(edge, video)
+        return await edge.handshakes.answer(video)
 
     @app.get("/comments/<video>/stream/location")
     async def location(video: str) -> Response:

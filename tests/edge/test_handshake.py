@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge.app import make_service
+from edge.handshake import Handshakes
 from runtime.settings import Settings
 from tests.edge.defective import DEFECT
 from tests.edge.waiting import until
@@ -27,7 +28,7 @@ def ask(make_settings: Callable[..., Settings]) -> Callable[..., Any]:
         async def fail(_video: str) -> None:
             raise failure
 
-        edge.reader = fail  # type: ignore[method-assign]
+        edge.handshakes = Handshakes(fail, *[None] * 3, packs=False)  # type: ignore[arg-type]
         return await edge.app.test_client().open(PATH, method=method, headers=headers)
 
     return get
