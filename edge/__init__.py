@@ -1,13 +1,14 @@
 """The edge: keeps viewers' streams open, and writes each comment to all of them.
 
-A comment's way through these files: `feed` hears it from NATS, `intake` finds out whether one before it is missing,
+A comment's way through these files: `copies` hears it from NATS, `feed` asks `intake` whether one before it is missing,
 `channel` appends it to the `ring` and, when the `pacer` lets it, writes one shared piece of bytes to every `viewer`.
 
 | file | its one concern |
 |---|---|
 | `app.py` | the service: its routes, its start and its end |
 | `channels.py` | which videos have a channel here: opened with the first viewer, let go after the last |
-| `feed.py` | the live copies of one video, in order and without a gap |
+| `copies.py` | the live copies of one video, as they come |
+| `feed.py` | … in order and without a gap |
 | `intake.py` | what to do with one live copy |
 | `sampled_intake.py` | a hot video of which the sample alone is taken in |
 | `cared_for.py` | whose comments its viewers see, sample or not |
@@ -34,6 +35,7 @@ A comment's way through these files: `feed` hears it from NATS, `intake` finds o
 | `audience.py` | how many watch a video, on all edges together |
 | `roster.py` | which edges viewers can connect to directly, and which one they go to |
 | `probe.py` | lost last messages of quiet videos, found by asking |
+| `asked.py` | how far they have been asked for |
 | `shortage.py` | streams that end below what viewers have seen |
 | `sweep.py` | heartbeats, stalled viewers, expired tokens |
 | `turns.py` | the same for each of many, a number of them in each turn of the event loop |

@@ -130,6 +130,10 @@ class Channel:
         """Whether the ring holds everything above a number, and not a sample of it."""
         return number >= self.ring.floor and (self._left_out is None or not self._left_out.any_after(number))
 
+    def was_left_out(self, number: int) -> bool:
+        """Whether a number is known to be a comment that the ring does not hold, as the sample alone was taken in."""
+        return self._left_out is not None and self._left_out.has(number)
+
     def may_lack(self, number: int) -> bool:
         """Whether the ring need not hold a number: it does not reach back so far, or took in the sample alone."""
         left_out = self._left_out

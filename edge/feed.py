@@ -12,24 +12,23 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Final
 
-import nats.errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
+from edge.asked import Asked
 from edge.channel import Channel
+from edge.copies import Copies
 from edge.intake import Verdict, given_again, judge
 from edge.messages import Message
-from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT, UNREADABLE
+from edge.metrics import GAPS_FILLED, GAPS_FOUND, GAPS_LEFT
 from edge.moderation import Moderation
 from edge.preceding import count_newest
 from edge.replays import Replays
 from edge.sampled_intake import SampledIntake
-from runtime.jetstream import Stored, stored_message
+from runtime.jetstream import Stored
 from runtime.logs import get_logger
 from runtime.metrics import PUBLISHED
 from runtime.tracing import Tracer
-from wire import headers, sse, subjects
+from wire import headers, sse
 from wire.comment import ordinary_author
 from wire.comment import posted_ns as nanoseconds
 from wire.sample import HOT, Bundle
@@ -42,9 +41,6 @@ MAX_WAITING_BYTES: Final = 256 * 1024
 FILL_BYTES: Final = 128 * 1024  # of a gap that are written to the viewers before more is fetched
 RETRY_S: Final = 0.25
 VOUCHED_S: Final = 1.0  # for so long after a video was asked for nothing newer is taken to have been stored and trimmed
-FLUSH_TIMEOUT_S: Final = 2
-PENDING_COPIES: Final = 65_536  # in nats-py, between the socket and this file; lost copies are found as a gap
-PENDING_BYTES: Final = 64 * 1024 * 1024
 
 _log = get_logger("edge")
 
@@ -66,20 +62,18 @@ class Feed:
         self.channel = channel
         self.newest = 0
         self.heard_at = 0.0  # the loop's time at which the last copy came in, or the feed was opened
-        self.was_asked_for = False  # since then, whether copies were lost (see `probe.py`)
-        self.vouched_at = -VOUCHED_S  # when it was asked last, and nothing was stored that is not here
-        self._connection = connection
+        self.asked: Asked | None = None  # since then, with others; nothing was stored that is not here (see `probe.py`)
+        self._copies = Copies(connection, channel.shard, channel.video, self._heard)
         self._replays = replays
         self._sampler = sampler  # None: everything is shown
         self._hot_rate = sampler.readable_rate * HOT if sampler is not None else 0.0
-        self._sampled = SampledIntake(self, connection, replays, sampler) if sampler is not None else None
+        self._sampled = SampledIntake(self, self._copies, connection, replays, sampler) if sampler is not None else None
         self._found_short = found_short
         self._moderation = moderation
         self._tracer = tracer
         self._newest_ms = 0
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
-        self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = self._loop.create_task(self._open())
         self._waiting: list[tuple[Message, int]] = []  # each with the number before it on its subject
         self._waiting_bytes = 0
@@ -107,26 +101,7 @@ class Feed:
             self._opened.cancel()
         if self._sampled is not None:
             await self._sampled.close()
-        await self.unsubscribe()
-
-    async def subscribe(self) -> None:
-        """Take in live copies; returns when the server knows of it. Raises what nats-py raises."""
-        if self._subscription is None:
-            self._subscription = await self._connection.subscribe(
-                subjects.live(self.channel.shard, self.channel.video),
-                cb=self._heard,
-                pending_msgs_limit=PENDING_COPIES,
-                pending_bytes_limit=PENDING_BYTES,
-            )
-        await self._connection.flush(FLUSH_TIMEOUT_S)
-
-    async def unsubscribe(self) -> None:
-        """Take in live copies no more."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            # Without a connection there is no subscription at the server either.
-            with contextlib.suppress(nats.errors.Error, OSError):
-                await subscription.unsubscribe()
+        await self._copies.unsubscribe()
 
     async def take_in_everything(self) -> None:
         """Take in live copies again, and what came meanwhile: tried until it can be, or the feed is closed."""
@@ -134,7 +109,7 @@ class Feed:
         while not self._is_closed:
             try:
                 # Subscribe first, then ask what was stored.
-                await self.subscribe()
+                await self._copies.subscribe()
                 newest = await self._replays.newest(channel.shard, channel.video)
             except Exception as error:  # noqa: BLE001  viewers wait for it, whatever it is
                 reason = f"{type(error).__name__}: {error}"
@@ -157,7 +132,7 @@ class Feed:
         if self._is_closed:
             return
         self.heard_at = self._loop.time()
-        self.was_asked_for = False
+        self.asked = None
         if self._task is not None or bundle.after > self.newest:
             self.reach(bundle.upto)
             return
@@ -195,7 +170,7 @@ class Feed:
     async def _subscribe_and_ask(self) -> int:
         """Return the newest number, asked for when the server knew of the subscription."""
         channel = self.channel
-        await self.subscribe()
+        await self._copies.subscribe()
         if self._moderation is not None:
             await self._moderation.prepare(channel.video)
         newest = await self._replays.newest(channel.shard, channel.video)
@@ -203,20 +178,14 @@ class Feed:
             await count_newest(self._sampler, self._replays, channel.shard, channel.video, newest)
         return newest
 
-    async def _heard(self, copy: Msg) -> None:
+    def _heard(self, stored: Stored, previous: int) -> None:
         if self._is_closed:  # what nats-py still had
-            return
-        try:
-            stored = stored_message(copy)
-            previous = int((copy.headers or {}).get(headers.LAST_SEQUENCE, "0"))
-        except (KeyError, ValueError):
-            UNREADABLE.inc()
             return
         PUBLISHED.inc(stored.kind is None)
         now = self._loop.time()
-        vouched = self.vouched_at > self.heard_at and now - self.vouched_at < VOUCHED_S
+        vouched = self.asked is not None and now - self.asked.at < VOUCHED_S
         self.heard_at = now
-        self.was_asked_for = False
+        self.asked = None
         message = Message(stored.number, stored.kind, stored.posted_ms, stored.payload)
         if self._tracer is not None:
             self._follow(self._tracer, stored, previous, vouched=vouched)
@@ -246,7 +215,8 @@ class Feed:
                 self.reach(message.number - 1 if previous == 0 else previous)
             case Verdict.DROP:
                 held = self.channel.ring.frame_of(message.number)
-                if given_again(message.posted_ms, held, self._newest_ms):
+                is_known = self.channel.was_left_out(message.number)  # as a bundle said that came before the copy
+                if not is_known and given_again(message.posted_ms, held, self._newest_ms):
                     self._found_short(self.newest, message.number)
 
     def _append(self, message: Message) -> int:

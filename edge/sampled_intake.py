@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from edge.channel import Channel
+from edge.copies import Copies
 from edge.messages import Message
 from edge.metrics import BUNDLES, SAMPLED_VIDEOS, UNREADABLE
 from edge.replays import Replays
@@ -63,12 +64,6 @@ class BundleTaker(Protocol):
     def take_bundle(self, bundle: Bundle, fetched: Mapping[int, Message]) -> None:
         """Pass a bundle on."""
 
-    async def subscribe(self) -> None:
-        """Take in live copies."""
-
-    async def unsubscribe(self) -> None:
-        """Take in live copies no more."""
-
     async def take_in_everything(self) -> None:
         """Take in live copies again, and what came meanwhile, however often that has to be tried."""
 
@@ -76,9 +71,12 @@ class BundleTaker(Protocol):
 class SampledIntake:
     """Decides for one video whether it takes in everything or the sample, and takes in the latter."""
 
-    def __init__(self, feed: BundleTaker, connection: Client, replays: Replays, sampler: Sampler) -> None:
+    def __init__(
+        self, feed: BundleTaker, copies: Copies, connection: Client, replays: Replays, sampler: Sampler
+    ) -> None:
         self.is_alone = False  # whether the sample is all that is taken in
         self._feed = feed
+        self._copies = copies
         self._channel = feed.channel
         self._connection = connection
         self._replays = replays
@@ -140,7 +138,7 @@ class SampledIntake:
         self._promising, self._ended = 0, False
         self.is_alone = True
         SAMPLED_VIDEOS.inc()
-        await self._feed.unsubscribe()
+        await self._copies.unsubscribe()
 
     async def _go_live_if_need_be(self) -> None:
         silent = self._loop.time() - self._heard_at > SILENCE_S
@@ -149,10 +147,11 @@ class SampledIntake:
         self._promising = 0
         # Subscribe first, then ask what was stored: what a bundle brings meanwhile is taken or known.
         try:
-            await self._feed.subscribe()
+            await self._copies.subscribe()
             newest = await self._replays.newest(self._channel.shard, self._channel.video)
         except (StoreError, nats.errors.Error, OSError) as error:
             _log.warning("not back to live copies yet", video=self._channel.video, reason=f"{type(error).__name__}")
+            await self._copies.unsubscribe()  # bundles may go on before this is tried again
             return
         self.is_alone = False
         SAMPLED_VIDEOS.dec()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.asked import Asked
 from edge.channel import Channel
 from edge.feed import MAX_WAITING, Feed
 from edge.intake import Verdict, given_again, judge
@@ -235,8 +236,8 @@ async def test_after_a_trim_the_next_comment_of_a_quiet_video_needs_no_history()
     shard = Shard([1])
     opened = Opened(shard)
     await opened.open()
-    opened.feed.heard_at -= 10
-    opened.feed.vouched_at = asyncio.get_running_loop().time()  # the probe has just asked
+    opened.feed.asked = asked = Asked()
+    asked.note(asyncio.get_running_loop().time(), 1)  # the probe has just asked
     shard.numbers.append(20)
     shard.first, shard.history_is_away = 20, True
     await opened.copies.bring(20, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import nats.errors
@@ -14,6 +16,8 @@ from edge.feed import Feed
 from edge.left_out import MAX_NUMBERS, LeftOut
 from edge.pacer import Pacer
 from edge.replays import Replays
+from edge.sampled_intake import SampledIntake
+from runtime.jetstream import StoreAwayError
 from runtime.tokens import Identity
 from tests.edge.recording import NEVER_EXPIRES, RecordingViewer
 from tests.edge.shard import POSTED_MS, SHARD, VIDEO, Shard
@@ -25,6 +29,7 @@ from wire.sample import Bundle, Chosen, author_mark
 from wire.sampling import Sampler
 
 RATE = 20
+LIVE, SAMPLE = subjects.live(SHARD, VIDEO), subjects.sample(SHARD, VIDEO)
 AUTHOR = Identity("u", NEVER_EXPIRES)  # of everything in a `Shard`
 
 
@@ -36,10 +41,23 @@ class Sampled(Opened):
         self.copies = copies or LiveCopies()
         self.channel = Channel(SHARD, VIDEO, Pacer())
         replays = Replays(shard, shard, history_pauses_s=())  # type: ignore[arg-type]
-        self.feed = Feed(self.channel, self.copies, replays, Sampler(RATE))  # type: ignore[arg-type]
+        self.given_again: list[int] = []
+        self.feed = Feed(
+            self.channel,
+            self.copies,  # type: ignore[arg-type]
+            replays,
+            Sampler(RATE),
+            lambda _, number: self.given_again.append(number),
+        )
         self.viewer = RecordingViewer("x")
         self.sampler = Sampler(RATE)
         self.shown: list[int] = []
+
+    async def bring(self, number: int, previous: int) -> None:
+        """Have a live copy come, with the time at which it was stored."""
+        stored = datetime.fromtimestamp((POSTED_MS + number) / 1000, UTC)
+        self.copies.stamp = stored.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        await self.copies.bring(number, previous)
 
     def bundle(self, after: int, numbers: list[int]) -> Bundle:
         """What a writer says of the next numbers."""
@@ -95,11 +113,29 @@ async def test_live_copies_and_bundles_of_the_same_comments_make_one_order():
     await sampled.open()
     numbers = list(range(1, 401))
     shard.numbers += numbers
-    sampled.copies.stamp = "2023-11-14T22:13:20.001Z"  # the first one's; the rest come in bundles
-    await sampled.copies.bring(1, 0)
+    await sampled.bring(1, 0)
     sampled.feed.take_bundle(sampled.bundle(0, numbers[:200]), {})
-    await sampled.copies.bring(200, 199)
+    await sampled.bring(200, 199)
     sampled.feed.take_bundle(sampled.bundle(200, numbers[200:]), {})
+    await sampled.settle()
+    assert sampled.viewer.numbers == sampled.shown
+
+
+async def test_a_live_copy_that_comes_after_the_bundle_that_left_it_out_is_no_number_given_twice():
+    """A false alarm would have the shard stopped and lifted."""
+    shard = Shard([])
+    sampled = Sampled(shard)
+    await sampled.open()
+    numbers = list(range(2, 802, 2))
+    shard.numbers += numbers
+    sampled.feed.take_bundle(sampled.bundle(0, numbers), {})
+    late = [number for number in numbers if number > sampled.shown[-1]]
+    assert late, "the newest one was left out"
+    for number in late:
+        await sampled.bring(number, number - 2)
+    assert sampled.given_again == []
+    await sampled.bring(late[-1] - 1, late[-1] - 2)  # nothing had this number
+    assert sampled.given_again == [late[-1] - 1]
     await sampled.settle()
     assert sampled.viewer.numbers == sampled.shown
 
@@ -117,7 +153,7 @@ class Refusing(LiveCopies):
             self.refusals -= 1
             raise nats.errors.ConnectionClosedError
         self.listeners[subject] = cb
-        await super().subscribe(subject, cb=self.listeners.get(subjects.live(SHARD, VIDEO)), **options)
+        await super().subscribe(subject, cb=self.listeners.get(LIVE), **options)
 
         async def unsubscribe() -> None:
             del self.listeners[subject]
@@ -129,35 +165,76 @@ class Refusing(LiveCopies):
         raise RuntimeError("a defect")
 
 
+async def hear(sampled: Sampled, intake: SampledIntake) -> None:
+    """Have a bundle come that says that nothing did."""
+    await intake._heard(SimpleNamespace(data=sampled.bundle(0, []).encode()))  # type: ignore[arg-type]
+
+
+async def alone(sampled: Sampled, copies: Refusing) -> SampledIntake:
+    """Have a feed take in the sample alone."""
+    await sampled.open()
+    intake = sampled.feed._sampled
+    assert intake is not None
+    intake.hot()
+    await until(lambda: SAMPLE in copies.listeners)
+    for _ in range(20):
+        await hear(sampled, intake)
+    await until(lambda: LIVE not in copies.listeners)
+    return intake
+
+
 async def test_a_feed_that_can_neither_have_the_sample_nor_subscribe_at_once_tries_until_it_has_everything(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr("edge.sampled_intake.LOOK_EVERY_S", 0.01)
     monkeypatch.setattr("edge.feed.RETRY_S", 0.01)
-    live, sample = subjects.live(SHARD, VIDEO), subjects.sample(SHARD, VIDEO)
     copies = Refusing()
     sampled = Sampled(Shard([]), copies)
-    await sampled.open()
-    intake = sampled.feed._sampled
-    assert intake is not None
-    intake.hot()
-    await until(lambda: sample in copies.listeners)
-    for _ in range(20):
-        await intake._heard(SimpleNamespace(data=sampled.bundle(0, []).encode()))  # type: ignore[arg-type]
-    await until(lambda: live not in copies.listeners)
+    intake = await alone(sampled, copies)
     copies.refusals = 5
     sampled.shard.numbers += [1, 2, 3]
     # No bundle comes any more: it would go back to live copies, and fails as nobody foresaw.
-    await until(lambda: live in copies.listeners)
+    await until(lambda: LIVE in copies.listeners)
     assert copies.refusals == 0
     await until(lambda: sampled.feed.newest == 3)
-    await until(lambda: sample not in copies.listeners and not intake.is_alone)
+    await until(lambda: SAMPLE not in copies.listeners and not intake.is_alone)
     sampled.shard.numbers.append(4)
     await copies.bring(4, 3)
     await sampled.settle()
     assert sampled.viewer.numbers == [1, 2, 3, 4]
     intake.hot()
     assert intake._task is None, "what has just failed rests, whatever comes in meanwhile"
+    await sampled.feed.close()
+
+
+class Connected(Refusing):
+    """A connection that stands."""
+
+    is_connected = True  # type: ignore[assignment]
+
+
+async def test_a_feed_that_cannot_go_back_to_live_copies_yet_takes_in_no_more_than_the_sample_when_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("edge.sampled_intake.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("edge.sampled_intake.SILENCE_S", 0.3)
+    copies = Connected()
+    sampled = Sampled(Shard([]), copies)
+    intake = await alone(sampled, copies)
+    failures = 0
+
+    def fail() -> None:
+        nonlocal failures
+        failures += 1
+        raise StoreAwayError("an election")
+
+    sampled.shard.before_each = fail
+    await until(lambda: failures > 0)  # no bundle comes, and it would go back to live copies
+    for _ in range(20):
+        await hear(sampled, intake)
+        await asyncio.sleep(0.01)
+    assert intake.is_alone
+    assert LIVE not in copies.listeners
     await sampled.feed.close()
 
 
