@@ -135,6 +135,27 @@ async def test_somebody_who_does_not_answer_when_asked_for_a_token_is_asked_agai
     assert await ada.run("window.asked") <= 2
 
 
+@pytest.mark.parametrize(
+    "when",
+    ["set();", "document.addEventListener('DOMContentLoaded', set);"],
+    ids=["in a script of its own", "when the page has been read"],
+)
+async def test_a_token_that_the_page_sets_in_a_later_script_goes_along_from_the_first_request_on(
+    open_component, between, cluster, video, when
+):
+    """Asked without it, the service would refuse, and the browser say so in the console of a page that did no wrong."""
+    body = f"""<live-comments video="{video}"></live-comments>
+        <script type="module" nonce="test" src="/web/live-comments/index.js"></script>
+        <script type="module" nonce="test">for (const at = performance.now(); performance.now() < at + 300; );</script>
+    """
+    token = json.dumps(cluster.token("ada"))
+    script = f"const set = () => {{ document.querySelector('live-comments').token = () => {token}; }}; {when}"
+    ada = await open_component(script, body=body, at=between.url)
+    asked = [request for request in between.asked if request.path.startswith(("/comments/", "/videos/"))]
+    assert [request.path for request in asked if "Authorization" not in request.headers] == []
+    assert ada.errors == []
+
+
 async def test_a_goodbye_is_obeyed(watching, between, post):
     """It comes back after the time that it was told, and not much later, from the place where it was."""
     await post("before")

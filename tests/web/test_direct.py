@@ -129,6 +129,29 @@ async def test_who_cannot_reach_an_edge_goes_through_the_gateway(direct, say, sh
     await viewer.sees("all the same")
 
 
+UNRENEWABLE = """async () => {
+    const { Service } = await import("/web/live-comments/service.js");
+    const asked = [];
+    window.fetch = async (url) => {
+        asked.push(String(url));
+        if (url.includes("/location")) return Response.json({ url: `https://edge-${asked.length}.example/stream` });
+        return Response.json({ code: "no_token" }, { status: 401 });
+    };
+    const token = (renew) => (renew ? Promise.reject(new Error("away")) : "old");
+    const { signal } = new AbortController();
+    const service = new Service({ video: "v", src: "", token, direct: true, signal });
+    const problem = await service.stream("0", { signal, withinMs: 1000 }).catch((problem) => problem);
+    return [problem.code, asked.length];
+}"""
+
+
+async def test_an_edge_is_not_to_blame_where_no_token_can_be_had(contexts, site):
+    """It would be avoided, and the next one after it, and then all of them for ten minutes."""
+    page = await (await contexts(bypass_csp=True)).new_page()
+    await page.goto(f"{site}/web/icon.svg")
+    assert await page.evaluate(UNRENEWABLE) == ["no_new_token", 2]  # where the stream is, and the stream
+
+
 async def test_a_client_in_python_misses_nothing_while_its_edges_die(direct, say, video):
     await owner(direct, video)
     said, heard, ways = [], [], []

@@ -195,17 +195,24 @@ export class LiveCommentsElement extends HTMLElement {
     if (this.#list) this.#drawn();
   }
 
-  /** Once whoever makes this element has set all that it needs. */
+  /** Once whoever makes this element has set all that it needs; the token may be set by another script of the page. */
   #startSoon() {
     if (this.#starting) return;
+    if (this.#token === null && isBeingRead()) {
+      addEventListener("DOMContentLoaded", this.#startNow, { once: true }); // after all who hear it at the document
+      return;
+    }
     this.#starting = true;
-    queueMicrotask(() => {
-      this.#starting = false;
-      if (this.isConnected) this.#start();
-    });
+    queueMicrotask(this.#startNow);
   }
 
+  #startNow = () => {
+    this.#starting = false;
+    if (this.isConnected) this.#start();
+  };
+
   #start() {
+    removeEventListener("DOMContentLoaded", this.#startNow);
     this.#stop();
     const { video, src, direct } = this;
     if (!video) return;
@@ -338,4 +345,10 @@ export class LiveCommentsElement extends HTMLElement {
       told.hidden = true;
     }, TOLD_MS);
   }
+}
+
+/** Whether scripts that stand in the page are still to run. Those of kind "module" do so one after the other. */
+function isBeingRead() {
+  const [page] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  return document.readyState !== "complete" && page?.domContentLoadedEventStart === 0;
 }

@@ -1,6 +1,6 @@
 /** The service, as far as one video goes: its addresses, each asked with the token, and once more with another one. */
 
-import { Credentials } from "./credentials.js";
+import { Credentials, NO_NEW_TOKEN } from "./credentials.js";
 import { fetchJson, notOurs, open, send } from "./http.js";
 import { isEdge, Location } from "./location.js";
 
@@ -50,7 +50,7 @@ export class Service {
         this.#location.reached();
         return response;
       } catch (problem) {
-        if (problem.kind !== "away" || !isEdge(url)) throw problem;
+        if (problem.kind !== "away" || problem.code === NO_NEW_TOKEN.code || !isEdge(url)) throw problem;
         this.#location.unreached(url); // another one, or the service's own address
       }
     }
