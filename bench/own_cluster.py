@@ -96,6 +96,12 @@ class OwnCluster:
             self._process.wait()
             raise
 
+    def kill(self) -> None:
+        """End it at once: the kernel ends what it has started. Harmless when it does not run."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def describe(self) -> dict[str, Any]:
         """Return what runs where: `cluster.json` as it is now."""
         return dict(orjson.loads((self.data_dir / CLUSTER_FILE).read_bytes()))

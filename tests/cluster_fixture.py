@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,19 @@ def start_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartClu
     with contextlib.ExitStack() as stack:
 
         def start(**settings: str) -> OwnCluster:
-            return stack.enter_context(own_cluster({**RATES_OFF, **settings}, tmp_path_factory.mktemp("cluster")))
+            return stack.enter_context(brief_cluster({**RATES_OFF, **settings}, tmp_path_factory.mktemp("cluster")))
 
         yield start
+
+
+@contextlib.contextmanager
+def brief_cluster(settings: Mapping[str, str], folder: Path) -> Iterator[OwnCluster]:
+    """Run a cluster with these settings for as long as the block lasts, and no longer: to end in good order takes it
+    seconds, which is for other tests (`tests/cluster/test_up.py`), and for the cluster of the run.
+    """
+    running = OwnCluster(folder, settings)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.kill()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench.own_cluster import RATES_OFF, OwnCluster, own_cluster
+from bench.own_cluster import RATES_OFF, OwnCluster
+from tests.cluster_fixture import brief_cluster
 
 WITHIN_S = 20
 
@@ -18,7 +19,7 @@ WITHIN_S = 20
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
     """A cluster for tests that kill its processes, but not `up` itself."""
-    with own_cluster(RATES_OFF, tmp_path_factory.mktemp("cluster")) as running:
+    with brief_cluster(RATES_OFF, tmp_path_factory.mktemp("cluster")) as running:
         yield running
 
 

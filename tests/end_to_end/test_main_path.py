@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.own_cluster import RATES_OFF, OwnCluster, own_cluster
+from bench.own_cluster import RATES_OFF, OwnCluster
 from livecomments.chatlog import read_chat_log
+from tests.cluster_fixture import brief_cluster
 from tests.end_to_end.conftest import Person, ids, purge, restart_edges, synced
 from tests.shared_data import DANMAKU, TWITCH, chat_log
 
@@ -45,7 +46,7 @@ async def test_the_first_to_open_a_video_misses_nothing_that_is_posted_at_that_m
 @pytest.fixture(scope="module")
 def shaken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
     """A cluster whose edges are killed, and whose streams are emptied."""
-    with own_cluster(RATES_OFF, tmp_path_factory.mktemp("shaken")) as running:
+    with brief_cluster(RATES_OFF, tmp_path_factory.mktemp("shaken")) as running:
         yield running
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.own_cluster import OwnCluster, own_cluster
+from bench.own_cluster import OwnCluster
+from tests.cluster_fixture import brief_cluster
 
 LISTEN = """async ([url, token]) => {
   const response = await fetch(url, { headers: { Authorization: `Bearer ${token}` } });
@@ -24,7 +25,7 @@ LISTEN_AS_EVENT_SOURCE = """url => {
 @pytest.fixture(scope="module")
 def packing(tmp_path_factory: pytest.TempPathFactory):
     settings = {"LIVECOMMENTS_COMPRESS": "1", "LIVECOMMENTS_PUBLIC_READ": "1", "LIVECOMMENTS_READABLE_RATE": "0"}
-    with own_cluster(settings, tmp_path_factory.mktemp("packing")) as running:
+    with brief_cluster(settings, tmp_path_factory.mktemp("packing")) as running:
         yield running
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bench.own_cluster import RATES_OFF, own_cluster
+from bench.own_cluster import RATES_OFF
 from livecomments.client import Client, Opened
+from tests.cluster_fixture import brief_cluster
 from tests.web.viewer import Viewer
 from wire.sse import Event
 
@@ -31,7 +32,7 @@ SHOW = """async ([video, token]) => {
 
 @pytest.fixture(scope="module")
 def direct(tmp_path_factory):
-    with own_cluster({**RATES_OFF, "LIVECOMMENTS_DIRECT": "1"}, tmp_path_factory.mktemp("direct")) as cluster:
+    with brief_cluster({**RATES_OFF, "LIVECOMMENTS_DIRECT": "1"}, tmp_path_factory.mktemp("direct")) as cluster:
         yield cluster
 
 

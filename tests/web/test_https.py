@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bench.own_certificate import make_certificate
-from bench.own_cluster import RATES_OFF, free_port, own_cluster
+from bench.own_cluster import RATES_OFF, free_port
+from tests.cluster_fixture import brief_cluster
 from tests.web.viewer import Viewer
 
 STREAMS = 10
@@ -37,7 +38,7 @@ def https_cluster(tmp_path_factory):
         "LIVECOMMENTS_TLS_KEY_FILE": str(certificate.key),
         "LIVECOMMENTS_TLS_PORT": str(port),
     }
-    with own_cluster({**RATES_OFF, **settings}, tmp_path_factory.mktemp("https")) as cluster:
+    with brief_cluster({**RATES_OFF, **settings}, tmp_path_factory.mktemp("https")) as cluster:
         cluster.https_url = f"https://127.0.0.1:{port}"
         yield cluster
 
