@@ -11,7 +11,8 @@ run: ## the whole system at http://127.0.0.1:8080, until Ctrl-C; sets up .venv t
 
 test: ## all tests, on the real parts; sets up what they need (ARGS="-k words": some of them)
 	@requirements/set-up dev && requirements/programs
-	@exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= exec .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder \
+		--durations=10 $(ARGS)
 
 check: ## lint, formatting, types, layout, and what kubernetes/ names
 	@requirements/set-up dev
