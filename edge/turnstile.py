@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-PER_TURN: Final = 8  # handshakes that begin in one turn of the event loop: some milliseconds
+PER_TURN: Final = 4  # handshakes that begin in one turn of the event loop: a few milliseconds
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -34,8 +34,9 @@ from wire.problem import Refused
 BACKLOG: Final = 4096  # connections that may wait to be accepted
 # libuv accepts one connection of a listener in each turn of the event loop (its #3696). Whoever comes behind a crowd
 # waits for as many turns as it has heads; the gateway's health checks do too, and it takes the part for dead, with all
-# that are connected. So each listener is there several times.
-ACCEPTED_PER_TURN: Final = 16
+# that are connected. So each listener is there several times; with more of them live comments wait for the crowd
+# (docs/benchmarks.md).
+ACCEPTED_PER_TURN: Final = 4
 STOP_GRACE_S: Final = 5  # for requests under way when the part stops
 LAG_INTERVAL_S: Final = 0.5
 
