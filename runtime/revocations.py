@@ -45,7 +45,7 @@ from wire.problem import Refused
 MAX_HELD: Final = 200_000  # about 40 MB; beyond that the oldest are forgotten, which is told
 READ_AT_ONCE: Final = 1_000
 READ_EVERY_S: Final = 5.0
-FIRST_READ_EVERY_S: Final = 0.25  # until they were read once: as long nobody who brings a token is served
+FIRST_READ_EVERY_S: Final = 0.25  # until they were read on a connection: as long nobody is served, or none is renewed
 DEFAULT_S: Final = 30 * 24 * 3600  # as long as a token is good, where nobody says otherwise
 MAX_S: Final = 366 * 24 * 3600
 
@@ -122,21 +122,21 @@ class Revocations:
         self._highest = 0  # of all numbers heard or read
         self._unreadable = 0  # the highest number of one that was counted as such
         self._wake = asyncio.Event()
-        self._is_new_connection = False
-        self._is_known = False
+        self._read_on: int | None = None  # the connection on which all that there are were read last
+        self._is_known = False  # all of them, once
 
     async def start(self) -> None:
         """Listen, and read what there is; what cannot be read now is read soon."""
         await self._reader.start()
         await self._connection.subscribe(subjects.moderated_token("*"), cb=self._told)
         try:
-            await self._read_first()
+            await self._read_all()
         except StoreError as error:
             _log.error("revocations are not known yet: whoever brings a token is told to come back", error=str(error))
 
     def reconnected(self) -> None:
         """Read again, at once: what was told while the connection was lost was not heard."""
-        self._is_new_connection = True
+        self._read_on = None
         self._wake.set()
 
     async def run(self) -> None:
@@ -144,27 +144,27 @@ class Revocations:
         while True:
             end_if_cancelled()
             try:
-                async with asyncio.timeout(READ_EVERY_S if self._is_known else FIRST_READ_EVERY_S):
+                async with asyncio.timeout(READ_EVERY_S if self._is_read else FIRST_READ_EVERY_S):
                     await self._wake.wait()
             except TimeoutError:
                 pass
             self._wake.clear()
             try:
-                if not self._is_known:
-                    await self._read_first()
-                if self._is_new_connection:
-                    await self._look_at_stream()
-                    self._is_new_connection = False
-                await self._read()
+                await (self._read() if self._is_read else self._read_all())
             except StoreError:
-                continue  # in some seconds, or when the connection is back
+                continue  # soon, and when the connection is back
             except Exception:  # noqa: BLE001  whatever it is: who is revoked must go on being heard of
                 _log.exception("revocations could not be read")
 
     @property
     def are_current(self) -> bool:
-        """Whether all are known, as far as one can know: the connection is there, and nothing was missed on it."""
-        return self._is_known and self._connection.is_connected and not self._is_new_connection
+        """Whether all are known, as far as one can know: the connection is there, and all were read since it is."""
+        return self._is_read and self._connection.is_connected
+
+    @property
+    def _is_read(self) -> bool:
+        # Not what `reconnected` says alone: a connection is there some moments before that is called.
+        return self._read_on == jetstream.times_reconnected(self._connection)
 
     def hold(self, identity: Identity) -> bool:
         """Return whether a token was revoked. Raises `Refused` (`unavailable`) while nobody can say."""
@@ -201,8 +201,11 @@ class Revocations:
         self._held = {place: (revocation, 0) for place, (revocation, _) in self._held.items()}
         self._read_upto = self._highest = self._unreadable = 0
 
-    async def _read_first(self) -> None:
-        """Read all that there are. Raises `StoreError`, and is to be done again then."""
+    async def _read_all(self) -> None:
+        """Read all that there are, on a new connection. Raises `StoreError`, and is to be done again then."""
+        connection = jetstream.times_reconnected(self._connection)
+        if self._is_known:
+            await self._look_at_stream()
         # A replica may answer what is read, and have less than was acknowledged: the leader says how far it goes.
         newest = await jetstream.kept(
             self._connection, subjects.REVOCATIONS_STREAM, {"last_by_subj": subjects.revoked("*")}
@@ -210,7 +213,7 @@ class Revocations:
         await self._read()
         if newest is not None and self._read_upto < newest.number:
             raise StoreError(f"{subjects.REVOCATIONS_STREAM}: read up to {self._read_upto} of {newest.number}")
-        self._is_known = True
+        self._read_on, self._is_known = connection, True
         REVOCATIONS_UNKNOWN.set(0)
 
     async def _read(self) -> None:

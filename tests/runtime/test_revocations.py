@@ -165,6 +165,36 @@ async def test_what_was_told_while_a_connection_was_lost_is_known_as_soon_as_it_
         await until_held([cut_off], given("mallory", NOW_S))
 
 
+async def test_once_a_connection_is_back_they_are_current_when_all_were_read_again_and_not_before(
+    part, nats_server, monkeypatch
+):
+    """What was revoked meanwhile is not known yet when a replica answers that lags: no token is renewed by that."""
+    asked = 0
+
+    async def nothing_yet(*_: object) -> tuple[list[Stored], int]:
+        nonlocal asked
+        asked += 1
+        return [], 0
+
+    with NatsProxy(nats_server.port) as proxy:
+        cut_off, other = await part(nats_url=proxy.url), await part()
+        assert cut_off.are_current
+        proxy.cut()
+        await other.add(user("mallory"))
+        with monkeypatch.context() as lagging:
+            lagging.setattr(Reader, "kept_after", nothing_yet)
+            proxy.restore()
+            async with asyncio.timeout(10):
+                while asked < 2:
+                    assert not cut_off.are_current
+                    await asyncio.sleep(0.005)
+            assert not cut_off.are_current
+        await until_held([cut_off], given("mallory", NOW_S))
+        async with asyncio.timeout(10):
+            while not cut_off.are_current:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+
 async def test_where_the_stream_was_set_back_what_is_known_stays_and_what_is_said_next_counts(
     part, connection, settings
 ):
