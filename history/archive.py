@@ -104,6 +104,12 @@ class Archive:
         self._must_be_checked()
         return await self._read("moderation_log", shard, video, below, limit)
 
+    async def ban(self, shard: int, video: str, user_id: str) -> Row | None:
+        """Return the last ban of a user from a video, or its end, as the log of moderation has it; None for none."""
+        self._must_be_checked()
+        rows = await self._read("ban", shard, video, user_id)
+        return rows[0] if rows else None
+
     def _must_be_checked(self) -> None:
         """With another number of shards, videos would be looked for where they are not, and found empty."""
         if not self.reached:

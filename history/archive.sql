@@ -68,3 +68,11 @@ SELECT control_id, kind, actor, role, reason, detail, at_ms FROM moderation_log
 WHERE shard = $1 AND video_id = $2 AND control_id < $3
 ORDER BY control_id DESC
 LIMIT $4
+
+-- ban --
+-- Whether a user was shut out of a video last, or let in again. Goes through what was done on the video: for those
+-- videos alone whose state nobody can say while NATS is away.
+SELECT control_id, kind, detail, at_ms FROM moderation_log
+WHERE shard = $1 AND video_id = $2 AND kind IN ('ban', 'unban') AND detail->>'userId' = $3
+ORDER BY control_id DESC
+LIMIT 1

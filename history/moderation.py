@@ -1,7 +1,8 @@
 """What moderators have decided and done: `GET /videos/{video}` and what lies below it; and what pages go by.
 
 The state of a video comes from the stream `moderation`; who did what is in Postgres. While NATS is away pages are as
-Postgres has them: what is archived was removed there.
+Postgres has them: what is archived was removed there. And whether a reader is banned from a video whose state is not
+known is looked up in the log, which has every ban that is archived: nobody who was shut out reads because NATS is away.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from runtime.jetstream import StoreError
 from runtime.postgres import ArchiveAwayError
 from runtime.tokens import Identity, UnknownKeyError
 from runtime.video_states import VideoStates
-from wire.control import MODERATORS
+from wire.control import MODERATORS, decode_control
 from wire.number import MAX_NUMBER
 from wire.page import parse_page_request
 from wire.problem import Refused
 from wire.subjects import OPERATORS
 from wire.video import check_video, shard_of
-from wire.video_state import NOTHING, VideoState
+from wire.video_state import NOTHING, VideoState, state_of
 
 EVERY_VIDEO: Final = "*"
 REST_S: Final = 2.0  # for which nobody waits for a state, once one could not be read
@@ -59,22 +60,6 @@ class Moderation:
         if self._states is not None:
             self._states.reconnected()
 
-    async def state(self, video: str) -> VideoState:
-        """Return the state of a video as far as it can be known now."""
-        states = self._states
-        if states is None:
-            return NOTHING
-        known = states.known(video)
-        if known is not None:
-            return known
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._rests_until_s:
-            try:
-                return await states.of(video)
-            except StoreError:
-                self._rests_until_s = loop.time() + REST_S
-        return states.last_known(video)
-
     def version(self, video: str) -> int:
         """Return a number that changes with the state of a video."""
         return self._states.version(video) if self._states is not None else 0
@@ -91,9 +76,15 @@ class Moderation:
             for row in rows
         ]
 
-    def check_reader(self, state: VideoState, video: str, identity: Identity | None) -> None:
-        """Raise `Refused` (`banned`) for one who is shut out of a video."""
-        if identity is None or not state.bans:
+    async def check_reader(self, video: str, identity: Identity | None) -> None:
+        """Raise `Refused`: `banned` for one who is shut out of a video, `unavailable` where nobody can say."""
+        state = await self._state(video)
+        if identity is None:
+            return
+        if state is None:
+            last_known = self._states.last_known(video) if self._states is not None else NOTHING
+            state = last_known.merge(await self._archived_ban(video, identity.user_id))
+        if not state.bans:
             return
         if state.ban_of(identity.user_id, identity.role_on(video), int(time.time() * 1000)) is not None:
             raise Refused("banned")
@@ -152,7 +143,7 @@ class Moderation:
         except UnknownKeyError as unknown:
             await unknown.wait()
             identity = find()
-        self.check_reader(await self.state(video), video, identity)
+        await self.check_reader(video, identity)
         return identity
 
     async def _moderator(self, video: str) -> None:
@@ -175,6 +166,32 @@ class Moderation:
             identity = find()
         if identity.role_on(EVERY_VIDEO) != "host":
             raise Refused("not_allowed")
+
+    async def _state(self, video: str) -> VideoState | None:
+        """Return the state of a video, None where it is not known and cannot be read now."""
+        states = self._states
+        if states is None:
+            return None
+        known = states.known(video)
+        if known is not None:
+            return known
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._rests_until_s:
+            try:
+                return await states.of(video)
+            except StoreError:
+                self._rests_until_s = loop.time() + REST_S
+        return None
+
+    async def _archived_ban(self, video: str, user_id: str) -> VideoState:
+        """Return what was decided of a user last, as far as it is archived. Raises `Refused` (`unavailable`)."""
+        try:
+            row = await self._archive.ban(shard_of(video, self._shards), video, user_id)
+            if row is None:
+                return NOTHING
+            return state_of(decode_control(row["control_id"], row["at_ms"], row["kind"], row["detail"]))
+        except (ArchiveAwayError, ValueError):
+            raise Refused("unavailable") from None
 
     async def _state_now(self, video: str) -> VideoState:
         """Return the state of a video. Raises `Refused` (`unavailable`) where it cannot be read."""

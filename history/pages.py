@@ -63,7 +63,7 @@ class Pages:
         """Return the page that is asked for, or that it has not changed. Raises `Refused`."""
         video = check_video(asked.video)
         identity = self._credentials.reader(asked.method, asked.headers, asked.cookies, video)
-        self._moderation.check_reader(await self._moderation.state(video), video, identity)
+        await self._moderation.check_reader(video, identity)
         wanted = _wanted(asked.query)
         shard = shard_of(video, self._shards)
         # What has a number below one that is archived is all there.

@@ -210,12 +210,29 @@ async def test_the_audit_log_is_read_page_by_page_the_newest_first(reader, archi
     assert (await reader.get(f"/videos/{video}/audit?limit=0", headers=headers)).code == "bad_limit"
 
 
-async def test_pages_are_there_while_nats_is_away(reader, archived, nats_server, history: Part):
+async def test_while_nats_is_away_pages_are_there_for_all_but_those_whose_ban_is_archived(
+    reader, archived, nats_server, as_moderator, ready, history: Part
+):
     video = archived.new_video()
     await archived.add(video, BASE + 1)
+    for one in (
+        ban(BASE + 2, "eve"),
+        ban(BASE + 3, "mallory", until_ms=1),
+        ban(BASE + 4, "ann"),
+        control(BASE + 5, "unban", userId="ann"),
+    ):
+        await archived.connection.execute(
+            "INSERT INTO moderation_log VALUES ($1, $2, $3, $4, 'mod', 'moderator', NULL, $5, 1)",
+            *(shard_of(video, SHARDS), video, one.number, one.kind, orjson.dumps(one.detail).decode()),
+        )
     nats_server.pause()
     try:
         assert len(await reader.ids(video)) == 1
+        for user in ("mallory", "ann"):
+            assert (await reader.get(f"/comments/{video}", headers=as_moderator(video, user, "viewer"))).status == 200
+        for path in (f"/comments/{video}", f"/videos/{video}/me"):
+            assert (await reader.get(path, headers=as_moderator(video, "eve", "viewer"))).code == "banned"
+            assert (await reader.get(path, headers=as_moderator(video, "eve"))).status == 200, "a moderator stays one"
     finally:
         nats_server.resume()
 
