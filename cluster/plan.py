@@ -16,7 +16,7 @@ from cluster.passwords import SecretFiles
 from cluster.ports import LOOPBACK, Ports
 from cluster.postgres import Postgres
 from runtime.settings import HMAC, PREFIX, Settings
-from runtime.streams import further_bytes
+from runtime.stream_configs import further_bytes
 
 MIN_STREAM_BYTES: Final = 1024**2
 STORE_SHARE: Final = 0.5  # of what the disk has left, for all streams together, unless STREAM_BYTES says more

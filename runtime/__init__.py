@@ -10,6 +10,7 @@
 | `credentials.py` | which token a request carries, and whether it may |
 | `jetstream/` | NATS: the connection, publishing into a stream, reading from it |
 | `streams.py` | the streams of the shards: provisioning them, and the number of shards |
+| `stream_configs.py` | how each stream is to be |
 | `marks.py` | high-water marks: how far each shard's numbers went |
 | `video_states.py` | the states of videos: kept by NATS, known here |
 | `revocations.py` | tokens that are no longer good though they have not expired |

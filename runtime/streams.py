@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from nats.aio.client import Client
 
@@ -18,21 +18,19 @@ from runtime import jetstream
 from runtime.cancelling import end_if_cancelled
 from runtime.jetstream import START_WAIT_S, StoreAwayError, StoreError
 from runtime.settings import Settings, SettingsError
+from runtime.stream_configs import SHARDS_KEY, moderation_stream, revocations_stream, set_aside_stream, shard_stream
 from wire import subjects
 
 if TYPE_CHECKING:
     import asyncpg  # for its types alone: edges, which have no database, need not load it
 
-MAX_MESSAGE_BYTES: Final = 32 * 1024  # a comment has at most 8 KiB of body; names and headers come on top
-SET_ASIDE_BYTES: Final = 64 * 1024 * 1024
-REVOCATIONS_BYTES: Final = 128 * 1024 * 1024  # some 400,000; each goes with the last token that it could be about
-MAX_STATE_MESSAGE_BYTES: Final = 640 * 1024  # the state of a video has at most 512 KiB
-SHARDS_KEY: Final = "livecomments-shards"
+LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
 
-_S_TO_NS: Final = 1_000_000_000
 _NO_STREAM: Final = 10059
 _LATER: Final = 503  # no leader yet, or not started yet
 _ASK_AGAIN_S: Final = 0.25
+
+_Ask = Callable[[Client, str, dict[str, Any] | None], Awaitable[dict[str, Any]]]
 
 
 async def provision(
@@ -51,7 +49,7 @@ async def provision(
     for shard in range(settings.shards):
         await _provision_shard(connection, database, settings, shard)
         done(subjects.stream_name(shard))
-    await _create_or_update(connection, _set_aside_stream(settings))
+    await _create_or_update(connection, set_aside_stream(settings))
     done(subjects.SET_ASIDE_STREAM)
     await make_moderation_streams(connection, settings)
     done(subjects.VIDEO_STATES_STREAM)
@@ -71,38 +69,34 @@ async def check_shards(connection: Client, settings: Settings) -> None:
 
 async def make_shard_stream(connection: Client, settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:
     """Make one shard's stream as it should be, and return its configuration. A new one numbers from `first_seq` on."""
-    return await _create_or_update(connection, _shard_stream(settings, shard, first_seq))
+    return await _create_or_update(connection, shard_stream(settings, shard, first_seq))
 
 
 async def make_moderation_streams(connection: Client, settings: Settings) -> None:
     """Make the streams that keep the states of videos, without which no edge opens one, and the revocations."""
-    await _create_or_update(connection, _moderation_stream(settings))
-    await _create_or_update(connection, _revocations_stream(settings))
-
-
-def further_bytes(settings: Settings) -> int:
-    """Return what the streams beside those of the shards may hold, with as much room again for what NATS needs."""
-    return 2 * SET_ASIDE_BYTES + settings.moderation_bytes + REVOCATIONS_BYTES
+    await _create_or_update(connection, moderation_stream(settings))
+    await _create_or_update(connection, revocations_stream(settings))
 
 
 async def take_subjects_off(connection: Client, shard: int) -> None:
     """See to it that nothing is stored in a shard's stream any more. Raises `StoreError`."""
-    await _change(connection, shard, {"subjects": [subjects.lifting(shard)]})
+    await _change(jetstream.api, connection, shard, [subjects.lifting(shard)])
 
 
 async def put_subjects_back(connection: Client, shard: int) -> None:
     """Let a shard's stream take comments. Raises `StoreError`."""
-    await _change(connection, shard, {"subjects": [subjects.comments(shard, "*")]})
+    await _change(jetstream.api, connection, shard, [subjects.comments(shard, "*")])
 
 
-async def _change(connection: Client, shard: int, changed: dict[str, Any]) -> None:
+async def _change(ask: _Ask, connection: Client, shard: int, wanted: list[str]) -> None:
+    """Have a shard's stream take what is said on these subjects, and nothing else. Raises `StoreError`."""
     name = subjects.stream_name(shard)
-    answer = await jetstream.api(connection, f"STREAM.INFO.{name}")
+    answer = await ask(connection, f"STREAM.INFO.{name}", None)
     if "error" not in answer:
         now = answer["config"]
-        if all(now.get(key) == value for key, value in changed.items()):
+        if now.get("subjects") == wanted:
             return
-        answer = await jetstream.api(connection, f"STREAM.UPDATE.{name}", {**now, **changed})
+        answer = await ask(connection, f"STREAM.UPDATE.{name}", {**now, "subjects": wanted})
     if "error" in answer:
         raise StoreError(f"{name}: {answer['error'].get('description')}")
 
@@ -154,18 +148,8 @@ def check_born_with(shards: int | None, settings: Settings) -> None:
 
 async def _provision_shard(connection: Client, database: asyncpg.Connection, settings: Settings, shard: int) -> None:
     through = await database.fetchval("SELECT through FROM archive_position WHERE shard = $1", shard)
-    there = await _there(connection, subjects.stream_name(shard))
-    if through is not None and there is not None:
-        # Asked for after the stream, whose answer may have taken a while.
-        if await database.fetchval("SELECT lift_to FROM archive_position WHERE shard = $1", shard) is not None:
-            return  # the stream is being lifted: what it takes is the archiver's to say
-        if int(there["state"]["last_seq"]) < through:
-            # An older copy: nothing may be stored in it before the archiver has lifted the shard.
-            await database.execute(
-                "UPDATE archive_position SET lift_to = through + 1 WHERE shard = $1 AND lift_to IS NULL", shard
-            )
-            await take_subjects_off(connection, shard)
-            return
+    if through is not None and await _is_left_to_its_archiver(connection, database, shard):
+        return
     first = max(time.time_ns() // 1000, (through or 0) + 1)
     config = await make_shard_stream(connection, settings, shard, first)
     # The stream's own first number is where its archive begins: also when an earlier run ended right after creating
@@ -180,83 +164,64 @@ async def _provision_shard(connection: Client, database: asyncpg.Connection, set
     )
 
 
-def _shard_stream(settings: Settings, shard: int, first_seq: int) -> dict[str, Any]:
-    return {
-        "name": subjects.stream_name(shard),
-        "description": f"the comments of shard {shard}",
-        "subjects": [subjects.comments(shard, "*")],
-        "storage": "file",
-        "retention": "limits",
-        "discard": "new",  # full: refuse, and never drop what was acknowledged
-        "max_bytes": settings.stream_bytes,
-        "max_age": 0,  # the archiver trims: messages must not expire before they are in Postgres
-        "max_msgs": -1,
-        "max_msgs_per_subject": -1,
-        "max_msg_size": MAX_MESSAGE_BYTES,
-        "max_consumers": -1,
-        "num_replicas": settings.replicas,
-        "duplicate_window": settings.key_life_s * _S_TO_NS,
-        "allow_direct": True,
-        "allow_atomic": True,
-        "republish": {"src": subjects.comments(shard, "*"), "dest": subjects.live(shard, "{{wildcard(1)}}")},
-        "first_seq": first_seq,
-        "metadata": {SHARDS_KEY: str(settings.shards)},
-    }
+async def _is_left_to_its_archiver(connection: Client, database: asyncpg.Connection, shard: int) -> bool:
+    """Return whether a shard is lifted, or is to be: then its archiver says what its stream takes, and when.
+
+    Nothing may be stored in an older copy before that. Its subjects are taken off it under the shard's lock: else an
+    archiver that has lifted the shard meanwhile would not put them back. One that holds the lock is waited for, as it
+    finds the copy out by itself. Raises `StoreAwayError` when that takes longer than `START_WAIT_S`.
+    """
+    give_up_s = time.monotonic() + START_WAIT_S
+    while True:
+        end_if_cancelled()
+        found = await _look_at(connection, database, shard)
+        if not found.takes_what_it_must_not:
+            return found.is_lifted
+        if await database.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK_CLASS, shard):
+            try:
+                return await _take_older_copy_out(connection, database, shard)
+            finally:
+                await database.execute("SELECT pg_advisory_unlock($1, $2)", LOCK_CLASS, shard)
+        if time.monotonic() >= give_up_s:
+            raise StoreAwayError(
+                f"{subjects.stream_name(shard)} is an older copy, and the archiver of the shard has not lifted it"
+                f" for {START_WAIT_S} s: see its log, or end it, and run this again"
+            )
+        await asyncio.sleep(_ASK_AGAIN_S)
 
 
-def _set_aside_stream(settings: Settings) -> dict[str, Any]:
-    return {
-        "name": subjects.SET_ASIDE_STREAM,
-        "description": "messages that Postgres cannot hold, for a person to look at",
-        "subjects": ["setaside.*"],
-        "storage": "file",
-        "retention": "limits",
-        "discard": "old",
-        "max_bytes": SET_ASIDE_BYTES,
-        "num_replicas": settings.replicas,
-        "duplicate_window": settings.key_life_s * _S_TO_NS,
-        "metadata": {SHARDS_KEY: str(settings.shards)},
-    }
+class _Found(NamedTuple):
+    """A stream as it is: whether it is an older copy that takes comments all the same, and whether it is lifted."""
+
+    takes_what_it_must_not: bool
+    is_lifted: bool
 
 
-def _moderation_stream(settings: Settings) -> dict[str, Any]:
-    return {
-        "name": subjects.VIDEO_STATES_STREAM,
-        "description": "what moderators have decided: the state of each video",
-        "subjects": [subjects.video_state("*", "*")],
-        "storage": "file",
-        "retention": "limits",
-        "discard": "new",  # full: refuse; who is banned stays banned
-        "max_bytes": settings.moderation_bytes,
-        "max_msgs_per_subject": 1,  # the newest state is the state
-        "max_msg_size": MAX_STATE_MESSAGE_BYTES,
-        "num_replicas": settings.replicas,
-        "duplicate_window": settings.key_life_s * _S_TO_NS,
-        "allow_direct": True,
-        "allow_msg_ttl": True,  # a state of which nothing is left to know goes by itself
-        "metadata": {SHARDS_KEY: str(settings.shards)},
-    }
+async def _look_at(connection: Client, database: asyncpg.Connection, shard: int) -> _Found:
+    through = await database.fetchval("SELECT through FROM archive_position WHERE shard = $1", shard)
+    there = await _there(connection, subjects.stream_name(shard))
+    # Asked for after the stream, whose answer may have taken a while.
+    lift_to = await database.fetchval("SELECT lift_to FROM archive_position WHERE shard = $1", shard)
+    if there is None:
+        return _Found(takes_what_it_must_not=False, is_lifted=False)
+    is_short = int(there["state"]["last_seq"]) < (through if lift_to is None else lift_to - 1)
+    is_closed = lift_to is not None and there["config"]["subjects"] == [subjects.lifting(shard)]
+    return _Found(is_short and not is_closed, lift_to is not None)
 
 
-def _revocations_stream(settings: Settings) -> dict[str, Any]:
-    # A stream of its own: whoever fills the other one must not thereby keep his token.
-    return {
-        "name": subjects.REVOCATIONS_STREAM,
-        "description": "tokens that are no longer good",
-        "subjects": [subjects.revoked("*")],
-        "storage": "file",
-        "retention": "limits",
-        "discard": "new",  # full: refuse; who is shut out stays so
-        "max_bytes": REVOCATIONS_BYTES,
-        "max_msgs_per_subject": 1,
-        "max_msg_size": MAX_MESSAGE_BYTES,
-        "num_replicas": settings.replicas,
-        "duplicate_window": settings.key_life_s * _S_TO_NS,
-        "allow_direct": True,
-        "allow_msg_ttl": True,  # a revocation ends with the last token that it could be about
-        "republish": {"src": subjects.revoked("*"), "dest": subjects.moderated_token("{{wildcard(1)}}")},
-        "metadata": {SHARDS_KEY: str(settings.shards)},
-    }
+async def _take_older_copy_out(connection: Client, database: asyncpg.Connection, shard: int) -> bool:
+    """See that nothing is stored in an older copy, also where an earlier run broke off in the middle of that.
+
+    Returns whether it is one, now that nobody else lifts it.
+    """
+    found = await _look_at(connection, database, shard)
+    if not found.takes_what_it_must_not:
+        return found.is_lifted
+    await database.execute(
+        "UPDATE archive_position SET lift_to = through + 1 WHERE shard = $1 AND lift_to IS NULL", shard
+    )
+    await _change(_answer, connection, shard, [subjects.lifting(shard)])
+    return True
 
 
 async def _create_or_update(connection: Client, wanted: dict[str, Any]) -> dict[str, Any]:

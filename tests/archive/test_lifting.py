@@ -10,11 +10,10 @@ import pytest
 from runtime import jetstream
 from runtime.jetstream import StreamState
 from runtime.marks import Marks
-from runtime.streams import provision, put_subjects_back, take_subjects_off
+from runtime.streams import LOCK_CLASS, provision, put_subjects_back, take_subjects_off
 from tests.archive.conftest import SHARD, World, metric, until, until_metric
 from wire.mark import Claim
 from writer.archiving import lifting, stream_check
-from writer.archiving.archive import LOCK_CLASS
 
 LIFTS = "livecomments_archive_lifts_total"
 COLLIDED = "livecomments_archive_collided_total"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
 from runtime import jetstream, streams
 from runtime.jetstream import StoreAwayError, StoreError
-from runtime.streams import provision, take_subjects_off
+from runtime.streams import LOCK_CLASS, provision, take_subjects_off
 from tests.archive.conftest import SHARD, World
 from wire import subjects
 
@@ -75,13 +76,52 @@ async def test_a_shard_that_is_lifted_is_let_be_though_its_stream_did_not_answer
     assert answer["config"]["subjects"] == [subjects.lifting(SHARD)]
 
 
-async def test_an_older_copy_is_found_out_though_its_stream_did_not_answer_at_first(
-    world: World, failing: Failing
+@pytest.mark.parametrize("fault", [no_leader, silence])
+async def test_an_older_copy_takes_nothing_more_though_there_was_no_answer_at_first(
+    world: World, failing: Failing, fault: Fault
 ) -> None:
     through = await world.move_position(by=5)
-    failing(no_leader, ("INFO",))
+    failed = failing(fault)
     assert (await provisioned(world))["config"]["subjects"] == [subjects.lifting(SHARD)]
-    assert await world.owner.fetchval("SELECT lift_to FROM archive_position WHERE shard = $1", SHARD) == through + 1
+    assert {f"STREAM.INFO.{NAME}", f"STREAM.UPDATE.{NAME}"} <= set(failed)
+    assert await lift_to(world) == through + 1
+
+
+async def test_what_a_run_that_broke_off_has_left_of_an_older_copy_is_done_by_the_next(
+    world: World, failing: Failing
+) -> None:
+    """Its lift is written down, and it takes comments still: their numbers were given before."""
+    through = await world.move_position(by=5)
+    failing(broken, ("UPDATE",))
+    with pytest.raises(StoreError, match="unexpected end of file"):
+        await provisioned(world)
+    assert await lift_to(world) == through + 1
+    assert (await provisioned(world))["config"]["subjects"] == [subjects.lifting(SHARD)]
+
+
+async def test_an_older_copy_is_touched_by_nobody_but_the_one_who_holds_the_shards_lock(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archiver that has it may just have lifted the shard, and would not put the subjects back once more."""
+    await world.move_position(by=5)
+    archiver = await asyncpg.connect(world.database.dsn)
+    try:
+        await archiver.execute("SELECT pg_advisory_lock($1, $2)", LOCK_CLASS, SHARD)
+        with monkeypatch.context() as short:
+            short.setattr(streams, "START_WAIT_S", 0.5)
+            with pytest.raises(StoreAwayError, match="older copy"):
+                await provisioned(world)
+        answer = await jetstream.api(world.connection, f"STREAM.INFO.{NAME}")
+        assert answer["config"]["subjects"] == [subjects.comments(SHARD, "*")]
+        assert await lift_to(world) is None
+    finally:
+        await archiver.close()
+    assert (await provisioned(world))["config"]["subjects"] == [subjects.lifting(SHARD)]
+    assert await world.owner.fetchval("SELECT count(*) FROM pg_locks WHERE classid = $1", LOCK_CLASS) == 0
+
+
+async def lift_to(world: World) -> int | None:
+    return await world.owner.fetchval("SELECT lift_to FROM archive_position WHERE shard = $1", SHARD)
 
 
 async def test_a_stream_is_made_and_changed_though_there_was_no_answer_at_first(world: World, failing: Failing) -> None:

@@ -16,7 +16,7 @@ from livecomments.cli import COMMANDS
 from runtime import assets
 from runtime.service import STOP_GRACE_S
 from runtime.settings import PREFIX, Settings
-from runtime.streams import further_bytes
+from runtime.stream_configs import further_bytes
 from tests.kubernetes.conftest import FOLDER, containers, pod, values
 
 OLDEST = "1.34"  # docs/kubernetes.md says the same: matchLabelKeys, the preStop that sleeps

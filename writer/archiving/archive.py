@@ -13,12 +13,11 @@ from runtime import postgres
 from runtime.cancelling import end_if_cancelled
 from runtime.queries import load_queries
 from runtime.settings import Settings
-from runtime.streams import check_born_with
+from runtime.streams import LOCK_CLASS, check_born_with
 from wire.control import BAN, DELETE, Control
 from wire.number import BLOCK_BITS
 from writer.archiving.rows import Row
 
-LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
 LOCK_TIMEOUT_S: Final = 5
 IDLE_S: Final = 20  # after so long without a word from an archiver, which hangs then, its shards go to another one
 STATEMENT_S: Final = 6  # with the second between looks and two to close it, a silent Postgres is noticed within 10 s
