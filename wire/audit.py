@@ -20,7 +20,7 @@ from wire.number import MAX_NUMBER
 
 MAX_NUMBERS: Final = 30_000  # in one report, and in at most `MAX_VIDEOS`: its message stays below NATS's 1 MB
 MAX_VIDEOS: Final = 3_000
-REPORT_ID_BYTES: Final = 8
+REPORT_NAME_BYTES: Final = 16  # of what names a report
 _MASK: Final = 2**64 - 1
 
 
@@ -69,7 +69,7 @@ def decode_report(data: bytes) -> dict[str, Acknowledged]:
     document: Any = orjson.loads(data)
     try:
         return {
-            video: Acknowledged(_numbers(first, steps), None if digest is None else int(digest))
+            _video(video): Acknowledged(_numbers(first, steps), None if digest is None else int(digest))
             for video, (first, steps, digest) in document.items()
         }
     except (AttributeError, TypeError) as error:
@@ -78,11 +78,18 @@ def decode_report(data: bytes) -> dict[str, Acknowledged]:
 
 def report_id(data: bytes) -> bytes:
     """Return what tells a report, as it was said, from all others; as it is said on `audited.S`."""
-    return blake2b(data, digest_size=REPORT_ID_BYTES).hexdigest().encode()
+    return blake2b(data, digest_size=REPORT_NAME_BYTES // 2).hexdigest().encode()
+
+
+def _video(video: str) -> str:
+    if not (video.isascii() and video.isprintable()):
+        raise ValueError("not a video")  # a NUL, which Postgres cannot be asked about
+    return video
 
 
 def _numbers(first: int, steps: list[int]) -> list[int]:
     numbers = list(accumulate(steps, initial=first))
-    if not 0 < numbers[-1] <= MAX_NUMBER or any(step < 1 for step in steps):
+    # A fraction among them makes the last one a fraction, too.
+    if type(numbers[-1]) is not int or not 0 < numbers[-1] <= MAX_NUMBER or any(step < 1 for step in steps):
         raise ValueError("not the numbers of comments")
     return numbers

@@ -11,7 +11,9 @@
 | `short.S` | who finds out | the shard's stream was found short: its writers stop, and its archiver lifts it |
 | `known.S` | writer, archiver | "which is the highest number that you know of?" |
 | `audit.S` | writer | which numbers it has acknowledged: the archiver and edges compare |
-| `audited.S` | archiver | which of these reports it has compared: archivers that stand by need not |
+| `audited.S` | archiver | which of these reports it has compared: archivers that stand by need not, writers forget it |
+| `uncompared.S` | archiver | "which of your reports has nobody compared?": it was started, or cut off |
+| `audit-again.S` | writer | those reports once more, for archivers alone |
 | `setaside.S` | archiver | a message that Postgres cannot hold, kept by the stream `setaside` |
 | `viewers.S` | edge | how many viewers it has of each of the shard's videos |
 | `moderation.video.S.V` | writer, archiver | the state of a video, kept by the stream `moderation` |
@@ -78,9 +80,19 @@ def audit(shard: int | Literal["*"]) -> str:
     return f"audit.{shard}"
 
 
-def audited(shard: int) -> str:
+def audited(shard: int | Literal["*"]) -> str:
     """Return the subject on which an archiver says which report it has compared."""
     return f"audited.{shard}"
+
+
+def uncompared(shard: int | Literal["*"]) -> str:
+    """Return the subject on which an archiver asks for the reports that nobody has compared."""
+    return f"uncompared.{shard}"
+
+
+def audit_again(shard: int | Literal["*"]) -> str:
+    """Return the subject on which a writer says a report again."""
+    return f"audit-again.{shard}"
 
 
 def lifting(shard: int) -> str:

@@ -91,6 +91,7 @@ class Writer:
         await marks.start()
         publisher, known = Publisher(connection), KnownKeys(settings.key_life_s)
         log = self._log = AuditLog(connection, settings.shards)
+        await log.start()
         hot = HotVideos(connection, settings.readable_rate)
 
         def acknowledged(shard: int, video: str, number: int, payload: bytes | None) -> None:
@@ -133,6 +134,8 @@ class Writer:
             self._states.reconnected()
         if self._revoking.revocations is not None:
             self._revoking.revocations.reconnected()
+        if self._log is not None:
+            self._background.begin("audit again", self._log.say_again)
         await self._check_streams()
 
     async def _check_streams(self) -> None:

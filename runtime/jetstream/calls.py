@@ -57,7 +57,8 @@ async def kept(connection: Client, stream: str, wanted: dict[str, Any]) -> Kept 
     message = answer["message"]
     fields = _fields(b64decode(message["hdrs"])) if "hdrs" in message else {}
     payload = b64decode(message.get("data") or "")
-    return Kept(message["seq"], message["subject"], posted_ms(message["time"]), payload, fields.get(headers.KIND))
+    posted = posted_ms(message["time"])
+    return Kept(message["seq"], message["subject"], posted, payload, fields.get(headers.KIND), fields)
 
 
 async def erase(connection: Client, shard: int, number: int) -> None:

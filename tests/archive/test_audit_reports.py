@@ -37,6 +37,19 @@ def test_one_that_was_compared_is_let_go_by_its_name_and_an_unknown_name_changes
     assert [list(one.videos()) for one in reports.due(1, 10)] == [["w"]]
 
 
+def test_one_that_is_said_again_is_taken_once_whether_it_waits_was_compared_or_was_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(audit_reports, "MAX_REPORTS", 2)
+    reports = AuditReports()
+    assert [reports.add(said(number), 0) for number in (1, 2, 2, 3, 1)] == [0, 0, 0, 1, 0]
+    reports.compared(report_id(said(2)))
+    reports.compared(report_id(said(4)))  # heard of before the report itself
+    for number in (2, 3, 4):
+        assert reports.add(said(number), 10) == 0
+    assert [(one.highest, one.heard_s) for one in reports.due(9, 9)] == [(3, 0)]
+
+
 def test_there_are_never_more_than_allowed_and_the_oldest_go(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(audit_reports, "MAX_REPORTS", 2)
     reports = AuditReports()

@@ -88,6 +88,7 @@ MAY_SAY = {
         "sample.0.v",
         "stored.0",
         "audit.0",
+        "audit-again.0",
         "short.0",
         "known.0",
         "history.0",
@@ -100,6 +101,7 @@ MAY_SAY = {
     "archiver": {
         "archived.0",
         "audited.0",
+        "uncompared.0",
         "short.0",
         "known.0",
         "setaside.0",
@@ -114,11 +116,22 @@ MAY_SAY = {
     "edge": {"viewers.0", "edges", "short.0", "known.0", "history.0", *READS},
 }
 MAY_HEAR = {
-    "writer": {"live.0.v", "sample.0.v", "stored.0", "archived.0", "short.0", "known.0", "moderated.video.0.v"},
+    "writer": {
+        "live.0.v",
+        "sample.0.v",
+        "stored.0",
+        "archived.0",
+        "audited.0",
+        "uncompared.0",
+        "short.0",
+        "known.0",
+        "moderated.video.0.v",
+    },
     "archiver": {
         "stored.0",
         "archived.0",
         "audit.0",
+        "audit-again.0",
         "audited.0",
         "setaside.0",
         "short.0",
@@ -141,7 +154,7 @@ MAY_HEAR = {
 }
 SUBJECTS = {
     *("comments.0.v", "live.0.v", "sample.0.v", "stored.0", "archived.0", "audit.0", "short.0", "known.0", "viewers.0"),
-    "audited.0",
+    *("audited.0", "uncompared.0", "audit-again.0"),
     *("history.0", "setaside.0", *READS, "$JS.API.STREAM.PURGE.comments-0", "$JS.API.STREAM.UPDATE.comments-0"),
     *("$JS.API.STREAM.CREATE.x", "$JS.API.STREAM.DELETE.comments-0", "$JS.API.STREAM.MSG.DELETE.comments-0"),
     *("$JS.API.CONSUMER.CREATE.comments-0", "$JS.API.STREAM.LEADER.STEPDOWN.comments-0", "$JS.API.STREAM.LIST"),

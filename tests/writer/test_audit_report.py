@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.aio.subscription import Subscription
 from nats.errors import MaxPayloadError
 
 from runtime.audit_metrics import ARCHIVE, UNAUDITED
 from tests.layout.tree import ROOT
 from tests.writer.conftest import outcomes
 from wire import subjects
-from wire.audit import MAX_NUMBERS, MAX_VIDEOS, Acknowledged, add_up, decode_report, digest_of, encode_report
+from wire.audit import MAX_NUMBERS, MAX_VIDEOS, Acknowledged, add_up, decode_report, digest_of, encode_report, report_id
 from wire.comment import encode_payload, event_data, event_payload
 from wire.number import MAX_NUMBER
 from wire.sse import comment_event
@@ -47,6 +49,55 @@ async def test_a_report_that_could_not_be_said_is_counted(connection, monkeypatc
     before = UNAUDITED.labels(ARCHIVE)._value.get()
     await log.report()
     assert UNAUDITED.labels(ARCHIVE)._value.get() == before + 3
+
+
+async def test_a_report_is_said_again_to_archivers_that_ask_until_one_has_compared_it(connection):
+    log = AuditLog(connection, 2)
+    await log.start()
+    first = await connection.subscribe(subjects.audit("*"))
+    again = await connection.subscribe(subjects.audit_again("*"))
+
+    async def heard(what: Subscription) -> bytes:
+        return (await what.next_msg(timeout=5)).data
+
+    async def ask(*shards: object) -> None:
+        for shard in shards:
+            await connection.publish(f"uncompared.{shard}", b"")
+
+    for shard in (0, 1):
+        log.note(shard, "v", 5 + shard, b"x")
+    await log.report()
+    said = [await heard(first), await heard(first)]
+    await ask("x", 1, 0)
+    assert [await heard(again), await heard(again)] == said[::-1]
+    await connection.publish(subjects.audited(0), report_id(said[0]))
+    async with asyncio.timeout(5):
+        while len(log._kept) == 2:  # noqa: ASYNC110  nobody announces it
+            await asyncio.sleep(0.001)
+    await ask(0, 1)
+    assert await heard(again) == said[1]
+    await log.say_again()  # as after a lost connection
+    assert await heard(again) == said[1]
+    assert not again.pending_msgs
+
+
+async def test_no_more_reports_are_kept_to_be_said_again_than_allowed_nor_longer(connection, monkeypatch):
+    log = AuditLog(connection, 1)
+
+    async def report(number: int) -> None:
+        log.note(0, "v", number, b"x")
+        await log.report()
+
+    monkeypatch.setattr(audit_log, "MAX_KEPT", 2)
+    for number in (1, 2, 3):
+        await report(number)
+    assert [decode_report(one.data)["v"].numbers for one in log._kept.values()] == [[2], [3]]
+    monkeypatch.setattr(audit_log, "MAX_KEPT_BYTES", log._kept_bytes - 1)
+    await log.say_again()
+    assert [decode_report(one.data)["v"].numbers for one in log._kept.values()] == [[3]]
+    monkeypatch.setattr(audit_log, "KEPT_S", -1)
+    await log.say_again()
+    assert (log._kept, log._kept_bytes) == ({}, 0)
 
 
 @given(NUMBERS, st.randoms())

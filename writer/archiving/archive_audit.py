@@ -1,4 +1,7 @@
-"""Is everything that was acknowledged in Postgres? Asked of Postgres itself, some seconds after it was archived."""
+"""Is everything that was acknowledged in Postgres? Asked of Postgres itself, some seconds after it was archived.
+
+What an archiver that was killed, or cut off from NATS, had heard or has missed, writers say again when it asks.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ import nats.errors
 from nats.aio.client import Client
 
 from runtime.audit_metrics import ARCHIVE, AUDITED, DIFFERING, LOST, UNAUDITED
+from runtime.jetstream import StoreError
 from runtime.logs import get_logger
 from wire import subjects
 from wire.audit import Acknowledged, add_up, digest_of
 from wire.comment import encode_payload
 from writer.archiving.archive import Archive, Words
 from writer.archiving.audit_reports import AuditReports, Report
+from writer.archiving.setting_aside import numbers_set_aside
 
 MAX_NOT_COMPARABLE: Final = 1_000  # numbers that are remembered
 REPORTS_AT_ONCE: Final = 10  # compared between two batches: after an outage there are many, and the shard must go on
@@ -36,6 +41,7 @@ class ArchiveAudit:
         self._connection = connection
         self._shard = shard
         self._not_comparable: dict[int, None] = {}
+        self._knows_set_aside = False  # what was set aside before this archiver heard of it
         self._reports = AuditReports()
 
     def heard(self, data: bytes) -> None:
@@ -47,6 +53,12 @@ class ArchiveAudit:
             return
         if dropped and self.is_ours:
             UNAUDITED.labels(ARCHIVE).inc(dropped)
+
+    async def ask(self) -> None:
+        """Have writers say again what nobody has compared: this archiver has begun, or was cut off from NATS."""
+        self._knows_set_aside = False
+        with contextlib.suppress(nats.errors.Error, OSError):  # it asks again when the connection is back
+            await self._connection.publish(subjects.uncompared(self._shard), b"")
 
     def compared(self, report: bytes) -> None:
         """Whoever archives the shard has compared this one."""
@@ -76,19 +88,28 @@ class ArchiveAudit:
         return bool(self._reports.due(through, 1))
 
     async def _compare(self, archive: Archive, report: Report) -> bool:
-        """Return whether it could be compared: a Postgres that was set back is to be caught up first."""
+        """Return whether it could be compared: not before Postgres, if it was set back, is caught up."""
         videos = report.videos()
         rows = await archive.comments_of([(video, one.numbers[0], one.numbers[-1]) for video, one in videos.items()])
         if (await archive.position() or 0) < report.highest:
             return False
+        if not self._knows_set_aside and any(self._missing(one, rows.get(video, {})) for video, one in videos.items()):
+            try:
+                set_aside = await numbers_set_aside(self._connection, self._shard, MAX_NOT_COMPARABLE)
+            except StoreError:
+                return False
+            for number in set_aside:
+                self.not_comparable(number)
+            self._knows_set_aside = True
         for video, acknowledged in videos.items():
             self._compare_one(video, acknowledged, rows.get(video, {}))
         return True
 
+    def _missing(self, acknowledged: Acknowledged, there: dict[int, Words | None]) -> list[int]:
+        return [number for number in acknowledged.numbers if number not in there and number not in self._not_comparable]
+
     def _compare_one(self, video: str, acknowledged: Acknowledged, there: dict[int, Words | None]) -> None:
-        missing = [
-            number for number in acknowledged.numbers if number not in there and number not in self._not_comparable
-        ]
+        missing = self._missing(acknowledged, there)
         AUDITED.labels(ARCHIVE).inc(len(acknowledged.numbers))
         if missing:
             LOST.labels(ARCHIVE).inc(len(missing))

@@ -68,8 +68,10 @@ class ArchiverService:
             self._archivers.append(archiver)
             await connection.subscribe(subjects.stored(shard), cb=self._stored)
             await connection.subscribe(subjects.audit(shard), cb=self._reported)
+            await connection.subscribe(subjects.audit_again(shard), cb=self._reported)
             await connection.subscribe(subjects.audited(shard), cb=self._compared)
             await connection.subscribe(subjects.set_aside(shard), cb=self._set_aside)
+            await archiver.audit.ask()
             self._background.begin(f"archiver-{shard}", archiver.run)
         await marks.start()
         if self._settings.retention_s:
@@ -121,3 +123,4 @@ class ArchiverService:
     async def _reconnected(self) -> None:
         for archiver in self._archivers:
             archiver.reconnected()
+            await archiver.audit.ask()

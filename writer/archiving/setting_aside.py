@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
-from runtime.jetstream import Outgoing, Publisher, Stored
+from nats.aio.client import Client
+
+from runtime import jetstream
+from runtime.jetstream import Outgoing, Publisher, Stored, StoreError
 from wire import headers, subjects
+from wire.mark import decode_number
 
 NUMBER: Final = "Livecomments-Number"  # the number that the message had
 SUBJECT: Final = "Livecomments-Subject"
@@ -33,6 +38,26 @@ async def set_aside(publisher: Publisher, shard: int, stored: Stored, *, collide
             further=further_headers(stored.headers),
         )
     )
+
+
+async def numbers_set_aside(connection: Client, shard: int, limit: int) -> list[int]:
+    """Return which of a shard's numbers are among the last `limit` messages that were set aside, of any shard.
+
+    Raises `StoreError`.
+    """
+    stream, found = subjects.SET_ASIDE_STREAM, list[int]()
+    answer = await jetstream.api(connection, f"STREAM.INFO.{stream}")
+    if "error" in answer:
+        raise StoreError(f"{stream}: {answer['error'].get('description')}")
+    place = max(1, int(answer["state"]["first_seq"]), int(answer["state"]["last_seq"]) - limit + 1)
+    while True:
+        wanted = {"seq": place, "next_by_subj": subjects.set_aside(shard)}
+        kept = await jetstream.kept(connection, stream, wanted)
+        if kept is None:
+            return found
+        with contextlib.suppress(ValueError):  # not one of ours
+            found.append(decode_number(kept.headers.get(NUMBER, "").encode()))
+        place = kept.number + 1
 
 
 def further_headers(fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
