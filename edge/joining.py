@@ -110,7 +110,7 @@ class Joining:
         with self._places.one() as place:
             while number is not None and not viewer.is_leaving:
                 if not video.feed.is_open:
-                    await video.feed.opened()
+                    await place.patiently(video.feed.opened())
                 ring = video.channel.ring
                 ring_has_it = number >= ring.floor and not video.channel.lacks_of(viewer.identity, number)
                 if ring_has_it and ring.size_after(number) <= PIECE_BYTES:

@@ -51,13 +51,14 @@ class Place:
         self.is_held = True
 
     async def patiently(self, waiting: Awaitable[_Result]) -> _Result:
-        """Await something while the place is held. If it takes long, others have the place, and it is taken again."""
+        """Await something. A place that is held is left to others if that takes long, and taken again afterwards."""
+        was_held = self.is_held
         timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._give_up)
         try:
             result = await waiting
         finally:
             timer.cancel()
-        if not self.is_held:
+        if was_held and not self.is_held:
             await self.take()
         return result
 
