@@ -8,6 +8,9 @@ everything, and only then let go of the old one, so nothing waits and nothing is
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
+import string
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -28,6 +31,9 @@ MOVED_WITHIN_S: Final = 600.0  # one stream; a large one has to be copied
 STEPPED_DOWN_WITHIN_S: Final = 10.0
 ASK_AGAIN_S: Final = 0.25
 ASK_S: Final = 2.0
+HEARD_WITHIN_S: Final = 0.5  # servers answer in milliseconds whoever asks who is there
+STRANGER: Final = "one that was taken out is one again five minutes later; run this again then"
+_STILL_MOVING: Final = 10124
 ROUNDS_MAX: Final = 4  # tries to spread leaders: a server may refuse the one that was preferred
 
 
@@ -100,10 +106,18 @@ async def spread(
     try:
         servers = await _servers(operator)
         if leaving is not None:
-            servers = await _without(connection, operator, streams, servers, leaving, tell)
-        if len(servers) < 2:
-            return
-        await _spread_copies(connection, operator, streams, servers, tell)
+            await _check_room(connection, streams, servers, leaving)
+        if leaving in servers:
+            # Nothing is spread meanwhile: NATS chooses where a copy goes, and would choose this one, with most room.
+            await _empty(connection, operator, streams, leaving, tell)
+        else:
+            if leaving is not None:
+                await _take_out(operator, leaving, tell)
+            if len(servers) < 2:
+                return
+            for stranger in sorted(await _there(operator) - set(servers)):
+                tell(f"{stranger} is there, and no member of the cluster: {STRANGER}")
+            await _spread_copies(connection, operator, streams, servers, tell)
         await _spread_leaders(connection, streams, tell)
     finally:
         await jetstream.close(operator)
@@ -123,39 +137,48 @@ async def _spread_copies(
 
 async def _move(connection: Client, operator: Client, move: Move, tell: Callable[[str], None]) -> None:
     tell(f"{move.stream} leaves {move.server}")
-    answer = await _ask(operator, f"$JS.API.ACCOUNT.STREAM.MOVE.{ACCOUNT}.{move.stream}", {"server": move.server})
+    deadline = time.monotonic() + MOVED_WITHIN_S
+    while True:
+        request = {"server": move.server}
+        answer = await _ask(operator, f"$JS.API.ACCOUNT.STREAM.MOVE.{ACCOUNT}.{move.stream}", request)
+        if answer.get("error", {}).get("err_code") != _STILL_MOVING or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(ASK_AGAIN_S)  # its last move is over for its leader, and not yet for the cluster's
     if "error" in answer:
         raise StoreError(f"{move.stream} cannot leave {move.server}: {answer['error'].get('description')}")
     await _until_left(connection, move)
 
 
-async def _without(
-    connection: Client,
-    operator: Client,
-    streams: Sequence[str],
-    servers: Sequence[str],
-    leaving: str,
-    tell: Callable[[str], None],
-) -> list[str]:
-    """See to it that a server keeps no stream, and is no member where it is not there. Returns the other servers."""
+async def _check_room(connection: Client, streams: Sequence[str], servers: Sequence[str], leaving: str) -> None:
+    """Raise `StoreError` where streams have more copies than there are servers but for the one that leaves."""
     others = [server for server in servers if server != leaving]
     wanted = max([await _copies_wanted(connection, stream) for stream in streams])
     if len(others) < wanted:
         raise StoreError(
             f"without {leaving} there are {len(others)} servers, and streams have {wanted} copies: add a server first"
         )
-    if leaving in servers:
-        for stream in streams:
-            if leaving in (await _settled(connection, stream)).servers:
-                await _move(connection, operator, Move(stream, leaving), tell)
-        tell(f"{leaving} keeps no stream any more: stop it, and run this once more")
-    else:
-        # Copies that went with it are made anew on the others; whoever spreads streams waits until they are whole.
-        answer = await _ask(operator, "$JS.API.SERVER.REMOVE", {"peer": leaving})
-        if "error" in answer:
-            raise StoreError(f"{leaving} cannot be taken out: {answer['error'].get('description')}")
-        tell(f"{leaving} is no member of the cluster any more")
-    return others
+
+
+async def _empty(
+    connection: Client, operator: Client, streams: Sequence[str], leaving: str, tell: Callable[[str], None]
+) -> None:
+    """See to it that a server keeps no stream."""
+    for stream in streams:
+        if leaving in (await _settled(connection, stream)).servers:
+            await _move(connection, operator, Move(stream, leaving), tell)
+    tell(f"{leaving} keeps no stream any more: stop it, and run this once more")
+
+
+async def _take_out(operator: Client, gone: str, tell: Callable[[str], None]) -> None:
+    """See to it that a server that is not there is no member of the cluster. Raises `StoreError`.
+
+    Copies that went with it are made anew on the others; whoever spreads streams waits until they are whole.
+    """
+    # By its number too: servers that were all started again since it was there know no name for it.
+    answer = await _ask(operator, "$JS.API.SERVER.REMOVE", {"peer": gone, "peer_id": peer_id(gone)})
+    if "error" in answer:
+        raise StoreError(f"{gone} cannot be taken out: {answer['error'].get('description')}")
+    tell(f"{gone} is no member of the cluster any more")
 
 
 async def _copies_wanted(connection: Client, stream: str) -> int:
@@ -220,12 +243,32 @@ async def _until_left(connection: Client, move: Move) -> None:
     raise StoreError(f"{move.stream} has not left {move.server} within {MOVED_WITHIN_S:.0f} s")
 
 
+def peer_id(server: str) -> str:
+    """Return the number by which NATS servers know one of a name (nats-server's `getHash`)."""
+    digits = string.digits + string.ascii_uppercase + string.ascii_lowercase
+    return "".join(digits[byte % len(digits)] for byte in hashlib.sha256(server.encode()).digest()[:8])
+
+
 async def _servers(operator: Client) -> list[str]:
     """Return the names of all servers of the cluster that keep streams and are there."""
     answer = await _ask(operator, "$SYS.REQ.SERVER.PING.JSZ", {"leader_only": True})
     meta: dict[str, Any] = (answer.get("data") or {}).get("meta_cluster") or {}
     members = [one["name"] for one in meta.get("replicas") or () if not one.get("offline")]
     return sorted({*members, *([meta["leader"]] if meta.get("leader") else [])})
+
+
+async def _there(operator: Client) -> set[str]:
+    """Return the names of all servers that answer, whether they are members of the cluster or not."""
+    named: set[str] = set()
+    inbox = operator.new_inbox()
+    answers = await operator.subscribe(inbox)
+    await operator.publish("$SYS.REQ.SERVER.PING", reply=inbox)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HEARD_WITHIN_S):
+            async for answer in answers.messages:
+                named.add(orjson.loads(answer.data)["server"]["name"])
+    await answers.unsubscribe()
+    return named
 
 
 async def _ask(connection: Client, subject: str, request: dict[str, Any]) -> dict[str, Any]:

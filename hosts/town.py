@@ -47,6 +47,15 @@ async def copies(fleet: Fleet) -> Counter[str]:
     return held
 
 
+async def meta_members(fleet: Fleet) -> set[str]:
+    """Return the NATS servers that have a vote in the meta group, as its leader says; none where it has no leader."""
+    for name in fleet.named("nats"):
+        meta = (await _jsz(fleet, name)).get("meta_cluster") or {}
+        if meta.get("leader") == name:
+            return {name, *(one["name"] for one in meta.get("replicas") or ())}
+    return set()
+
+
 async def leader_of_shard(fleet: Fleet, shard: int) -> str:
     """Return who leads a shard's stream; some server where nobody says."""
     return (await leaders(fleet)).streams.get(subjects.stream_name(shard)) or fleet.named("nats")[0]
