@@ -5,9 +5,9 @@
 # there, or the whole server hangs and answers nobody. The third look in a row that finds it sick ends it, the tenth that
 # finds it silent as well (some forty seconds: a server may be paused), and `restart` does the rest. Not while it may still
 # be reading its streams, and not without room. A server that merely cannot reach the others is left alone.
-health=http://127.0.0.1:8222/healthz
-timeout 2 wget -q -O /dev/null "$health" 2>/dev/null && { rm -f /tmp/sick /tmp/silent; exit 0; }
-answer=$(timeout 2 wget -S -q -O /dev/null "$health?js-enabled-only=true" 2>&1) && { rm -f /tmp/sick /tmp/silent; exit 1; }
+ask() { timeout 2 wget -Y off -S -q -O /dev/null "http://127.0.0.1:8222/healthz$1" 2>&1; } # no proxy, whatever Docker says
+ask "" >/dev/null && { rm -f /tmp/sick /tmp/silent; exit 0; }
+answer=$(ask "?js-enabled-only=true") && { rm -f /tmp/sick /tmp/silent; exit 1; }
 case "$answer" in
     *' 503 '*) rm -f /tmp/silent; echo sick >>/tmp/sick ;;
     *) echo silent >>/tmp/silent ;;

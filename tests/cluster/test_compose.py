@@ -14,7 +14,7 @@ from edge.admission import DRAIN_MAX_S, GOODBYE_S
 from hosts import certificates
 from hosts.compose_file import ComposeError, read_compose_file, seconds, size_bytes
 from hosts.images import ABSENT, OTHER_VERSION
-from hosts.rehearsal import LATER
+from hosts.rehearsal import LATER, ROLLING
 from livecomments.cli import COMMANDS
 from runtime import assets
 from runtime.service import STOP_GRACE_S
@@ -55,7 +55,8 @@ def test_an_image_is_built_once_and_whoever_else_has_it_waits_for_that_and_asks_
     builders = [name for name, service in SERVICES.items() if service.builds]
     assert builders
     for builder in builders:
-        assert SERVICES[builder].pull_policy == "build"
+        # Where it is not there; with "build" each `up` would make it anew, and then everybody who has it.
+        assert SERVICES[builder].pull_policy == "never"
         for name, service in SERVICES.items():
             if service.image == SERVICES[builder].image and name != builder:
                 assert not service.builds, f"{name} and {builder} would export one image at once"
@@ -157,6 +158,46 @@ def test_nats_may_reserve_what_the_streams_do():
     needed = int(settings["LIVECOMMENTS_SHARDS"]) * int(settings["LIVECOMMENTS_STREAM_BYTES"])
     assert int(SERVICES["nats-1"].environment["NATS_STORE_BYTES"]) > needed
     assert settings["LIVECOMMENTS_REPLICAS"] == "3"
+
+
+def test_who_may_claim_any_address_for_a_client_is_alone_with_the_parts():
+    """Parts believe X-Forwarded-For from whoever reaches them."""
+    believing = [name for name in PARTS if SERVICES[name].environment.get("LIVECOMMENTS_TRUSTED_PROXIES") == "*"]
+    assert {kind(name) for name in believing} == {"writer", "history", "edge"}
+    reached_by = {
+        kind(other)
+        for name in believing
+        for other, service in SERVICES.items()
+        if set(service.networks) & (set(SERVICES[name].networks) - {"store"})
+    }
+    assert reached_by == {"writer", "history", "edge", "gateway", "prometheus"}
+
+
+UPGRADE = re.compile(r"^for service in ((?:[a-z0-9-]+|\s|\\\n)+); do\n(.*?)^done", re.MULTILINE | re.DOTALL)
+
+
+def test_an_upgrade_starts_one_service_after_the_other_in_the_order_that_is_rehearsed():
+    handbook = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    listed, each = UPGRADE.search(handbook).groups()
+    services = listed.replace("\\", " ").split()
+    lasting = {name for name, service in SERVICES.items() if service.restart != "on-failure"}
+    assert tuple(services[: len(ROLLING)]) == ROLLING
+    assert set(services) == lasting
+    # Of these folders Compose does not know when a file changes.
+    assert "--force-recreate" in each
+    assert "--wait" in each
+    once = [name for name, service in SERVICES.items() if service.restart == "on-failure"]
+    assert f"for once in {' '.join(once)}; do" in handbook
+
+
+def test_the_handbook_starts_single_services_without_what_they_wait_for():
+    """Compose makes anew, at once, whatever that is and has changed: three NATS servers, say."""
+    running = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    running = running[: running.index("### From one machine to a cluster")]  # where nothing runs yet
+    commands = [one.split() for one in re.findall(r"docker compose (?:up|run)\b[^`\n;#]*", running)]
+    single = [one for one in commands if one[2:] != ["up"]]
+    assert len(single) > 5
+    assert not [one for one in single if "--no-deps" not in one]
 
 
 def test_prometheus_asks_every_part_and_gateway():

@@ -8,11 +8,11 @@ import aiohttp
 import pytest
 
 from hosts.images import ABSENT
-from hosts.rehearsal import LATER
 from hosts.town import leaders
 from livecomments.client import Client
 from runtime.settings import Settings
 from runtime.tokens import Tokens
+from tests.hosts.conftest import LATER
 
 
 def token(fleet, user="ada"):
@@ -126,6 +126,23 @@ async def test_a_part_is_not_root_has_no_rights_and_cannot_change_its_program(fl
 async def test_a_part_reaches_only_what_is_on_its_networks(fleet, part, other, port, reaches):
     status, _ = await fleet[part].run("bash", "-c", f"exec 3<>/dev/tcp/{other}/{port}", within_s=5)
     assert (status == 0) == reaches
+
+
+async def test_health_checks_ask_no_proxy(fleet):
+    """Compose gives containers the proxy that Docker's client has; through one nobody would be found healthy."""
+    proxies = [f"{name}=http://192.0.2.1:3128" for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY")]
+    for test, host in {host.service.health.test: host for host in fleet.lasting()}.items():
+        status, said = await host.run("env", *proxies, *test)
+        assert status == 0, (host.name, said)
+
+
+async def test_a_token_for_somebody_is_had_as_the_handbook_says(fleet):
+    status, bearer = await fleet["writer-1"].run("livecomments", "token", "--user", "ada")
+    assert status == 0, bearer
+    headers = {"Authorization": f"Bearer {bearer.strip()}"}
+    url = f"{fleet.url('gateway-1')}/comments/tokens"
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as response:
+        assert response.status == 200
 
 
 async def test_prometheus_reaches_every_part_and_every_alert_and_panel_asks_for_metrics_that_there_are(fleet):

@@ -38,7 +38,9 @@ async def test_what_the_replica_had_and_what_it_had_not_seen_is_there_once_it_is
         await until_read(session, url, posted, video="promoted")
         posted += [await post(session, url, "after", video="promoted")]
         await until_read(session, url, posted, video="promoted")
-    _, following = await fleet["postgres"].run("bash", "-c", f"{PSQL} 'SELECT count(*) FROM pg_stat_replication'")
-    assert following.strip() == "1"
+    following = f"{PSQL} 'SELECT count(*) FROM pg_stat_replication'"
+    async with asyncio.timeout(30):  # it is healthy as soon as it can be read
+        while (await fleet["postgres"].run("bash", "-c", following))[1].strip() != "1":  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     _, standby = await fleet["postgres-replica"].run("bash", "-c", f"{PSQL} 'SELECT pg_is_in_recovery()'")
     assert standby.strip() == "t"
