@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import asyncpg  # for its types alone: edges, which have no database, need not load it
 
 LOCK_CLASS: Final = 0x6C63  # "lc": the first half of the key of every advisory lock of a shard; the second is the shard
+LIFT_WAIT_S: Final = 30  # for the archiver that has the lock to lift an older copy
 
 _NO_STREAM: Final = 10059
 _LATER: Final = 503  # no leader yet, or not started yet
@@ -39,7 +40,7 @@ async def provision(
     """Make every stream as it should be; a second run changes nothing. `done` is told each stream's name.
 
     Raises `SettingsError` when the cluster was born with another number of shards, `StoreError` when JetStream refuses,
-    or does not answer for `START_WAIT_S`, a call.
+    or does not answer for `START_WAIT_S`, a call, or where an older copy is not lifted for `LIFT_WAIT_S`.
     """
     born_with = await database.fetchval(
         "INSERT INTO cluster (shards) VALUES ($1) ON CONFLICT (one_row) DO UPDATE SET one_row = true RETURNING shards",
@@ -169,9 +170,9 @@ async def _is_left_to_its_archiver(connection: Client, database: asyncpg.Connect
 
     Nothing may be stored in an older copy before that. Its subjects are taken off it under the shard's lock: else an
     archiver that has lifted the shard meanwhile would not put them back. One that holds the lock is waited for, as it
-    finds the copy out by itself. Raises `StoreAwayError` when that takes longer than `START_WAIT_S`.
+    finds the copy out by itself. Raises `StoreAwayError` when that takes longer than `LIFT_WAIT_S`.
     """
-    give_up_s = time.monotonic() + START_WAIT_S
+    give_up_s = time.monotonic() + LIFT_WAIT_S
     while True:
         end_if_cancelled()
         found = await _look_at(connection, database, shard)
@@ -185,7 +186,7 @@ async def _is_left_to_its_archiver(connection: Client, database: asyncpg.Connect
         if time.monotonic() >= give_up_s:
             raise StoreAwayError(
                 f"{subjects.stream_name(shard)} is an older copy, and the archiver of the shard has not lifted it"
-                f" for {START_WAIT_S} s: see its log, or end it, and run this again"
+                f" for {LIFT_WAIT_S} s: see its log, or end it, and run this again"
             )
         await asyncio.sleep(_ASK_AGAIN_S)
 

@@ -12,6 +12,7 @@ from runtime import jetstream, streams
 from runtime.jetstream import StoreAwayError, StoreError
 from runtime.streams import LOCK_CLASS, provision, take_subjects_off
 from tests.archive.conftest import SHARD, World
+from tests.archive.test_outages import holders
 from wire import subjects
 
 Fault = Callable[[str], dict[str, Any]]
@@ -108,7 +109,7 @@ async def test_an_older_copy_is_touched_by_nobody_but_the_one_who_holds_the_shar
     try:
         await archiver.execute("SELECT pg_advisory_lock($1, $2)", LOCK_CLASS, SHARD)
         with monkeypatch.context() as short:
-            short.setattr(streams, "START_WAIT_S", 0.5)
+            short.setattr(streams, "LIFT_WAIT_S", 0)
             with pytest.raises(StoreAwayError, match="older copy"):
                 await provisioned(world)
         answer = await jetstream.api(world.connection, f"STREAM.INFO.{NAME}")
@@ -117,7 +118,7 @@ async def test_an_older_copy_is_touched_by_nobody_but_the_one_who_holds_the_shar
     finally:
         await archiver.close()
     assert (await provisioned(world))["config"]["subjects"] == [subjects.lifting(SHARD)]
-    assert await world.owner.fetchval("SELECT count(*) FROM pg_locks WHERE classid = $1", LOCK_CLASS) == 0
+    assert await holders(world) == 0
 
 
 async def lift_to(world: World) -> int | None:
