@@ -263,7 +263,7 @@ MUTANTS: Final = (
             Patch(
                 "edge/feed.py",
                 "        PUBLISHED.inc(stored.kind is None)\n        now =",
-                "        if stored.number % 3:\n            return\n"
+                "        if stored.number % 10:\n            return\n"
                 "        PUBLISHED.inc(stored.kind is None)\n        now =",
             ),
             Patch("edge/probe.py", "await self._ask(", "await asyncio.sleep(0) if self else await self._ask("),
