@@ -81,7 +81,8 @@ class Viewer:
             if not self._dropped:
                 return
 
-    async def is_live(self, timeout_ms: float = 20_000) -> None:
+    async def is_live(self, timeout_ms: float = 40_000) -> None:
+        """Wait until the stream is open: the browser loads dozens of files before, beside whatever else runs."""
         await expect(self.page.locator(LIVE)).to_be_visible(timeout=timeout_ms)
 
     async def state(self, wanted: str, timeout_ms: float = 20_000) -> None:
