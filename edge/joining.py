@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -181,16 +181,22 @@ class Joining:
 
     async def _send(self, viewer: Viewer, video: str, piece: Piece, replay: _Replay, place: Place) -> None:
         """Write a piece of a replay to a viewer, no faster than it reads, and let live comments have their turn."""
+        version = self._moderation.version(video)
         for chunk in self._chunks(viewer, video, piece):
             if viewer.is_leaving:
+                return
+            if self._moderation.version(video) != version:  # what was removed meanwhile is not written any more
+                rest = piece.between(max(piece.after, replay.last_sent or 0), piece.upto)
+                await self._send(viewer, video, rest, replay, place)
                 return
             replay.replayed += chunk.count
             replay.last_sent = chunk.reached
             viewer.send(chunk.data)
             await asyncio.sleep(0)
-            await place.patiently(viewer.writable())
+            if viewer.paused_since is not None:
+                await place.patiently(viewer.writable())
 
-    def _chunks(self, viewer: Viewer, video: str, piece: Piece) -> Sequence[Chunk]:
+    def _chunks(self, viewer: Viewer, video: str, piece: Piece) -> Iterable[Chunk]:
         """Return what a viewer gets of a piece: the sample that it would have been shown live.
 
         That is the same for nearly all of them, and made once: of thousands who come back, each would otherwise go
@@ -198,8 +204,10 @@ class Joining:
         """
         if piece.hidden_authors and viewer.cares_for_any(piece.hidden_authors):
             return in_chunks(self._shown(video, piece, viewer.cares_for))
-        if piece.chunks is None:
-            piece.chunks = in_chunks(self._shown(video, piece, lambda _: False))
+        version = self._moderation.version(video)
+        if piece.chunks_version != version:
+            piece.chunks = tuple(in_chunks(self._shown(video, piece, lambda _: False)))
+            piece.chunks_version = version
         return piece.chunks
 
     def _shown(self, video: str, piece: Piece, cares_for: Callable[[str], bool]) -> Iterator[tuple[int, bytes]]:

@@ -143,6 +143,10 @@ class Moderation:
                 return
             self.states.learn(video, state_of(control))
 
+    def version(self, video: str) -> int:
+        """Return a number that changes whenever what is known of a video does."""
+        return self.states.version(video)
+
     def hides_any(self, video: str) -> bool:
         """Return whether any comment of a video was removed."""
         return self.states.last_known(video).hides_any

@@ -2,15 +2,15 @@
 
 When an edge or a network fails, thousands come back to the same few videos, from about the same place. What each piece
 holds is the same for all of them: it is read once, encoded once, and each begins in it where it stopped. Pieces are let
-go soon, and with their video, and all of them when something is removed: what was removed before they are first written
-is left out then (`joining.py`).
+go soon, with their video, and when something is removed from it; of those that somebody is still being written what was
+removed is left out from then on (`joining.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
@@ -34,20 +34,18 @@ class Chunk:
     data: bytes
 
 
-def in_chunks(shown: Iterable[tuple[int, bytes]]) -> Sequence[Chunk]:
-    """Return numbers and frames as chunks, each as long as a viewer's socket is given at once."""
-    chunks: list[Chunk] = []
+def in_chunks(shown: Iterable[tuple[int, bytes]]) -> Iterator[Chunk]:
+    """Yield numbers and frames as chunks, each as long as a viewer's socket is given at once."""
     frames: list[bytes] = []
     size = reached = 0
     for reached, frame in shown:
         frames.append(frame)
         size += len(frame)
         if size >= HIGH_WATER_BYTES:
-            chunks.append(Chunk(len(frames), reached, b"".join(frames)))
+            yield Chunk(len(frames), reached, b"".join(frames))
             frames, size = [], 0
     if frames:
-        chunks.append(Chunk(len(frames), reached, b"".join(frames)))
-    return chunks
+        yield Chunk(len(frames), reached, b"".join(frames))
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +66,8 @@ class Piece:
     missing: tuple[int, int] | None = None
     is_too_deep: bool = False  # that is why
     hidden_authors: set[str] = field(init=False)
-    chunks: Sequence[Chunk] | None = None  # for all who care for none of those; made for the first of them
+    chunks: Sequence[Chunk] = ()  # for all who care for none of those; made for the first of them
+    chunks_version: int | None = None  # of what was known to be removed then
 
     def __post_init__(self) -> None:
         self.hidden_authors = {author for author in self.authors if author is not None}

@@ -2,8 +2,7 @@
 
 The event loop writes to every socket that has room before it looks at anything else. With a thousand deep replays under
 way one turn of it takes a tenth of a second, live comments wait as long, and an edge that answers nobody's health check
-is taken for dead, with all of its streams. So replays are served in the order in which they came, a few at a time. They
-are done no later for that, and half of them in half the time.
+is taken for dead, with all of its streams. So replays are served in the order in which they came, a few at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 AT_ONCE: Final = 16  # a chunk each in one turn of the event loop: below a millisecond
-PATIENCE_S: Final = 0.02  # far longer than a reader takes that keeps up; then somebody else has its place
+PATIENCE_S: Final = 0.005  # longer than a reader takes that keeps up; then somebody else has its place
 
 _Result = TypeVar("_Result")
 
@@ -53,7 +52,13 @@ class Place:
     async def patiently(self, waiting: Awaitable[_Result]) -> _Result:
         """Await something. A place that is held is left to others if that takes long, and taken again afterwards."""
         was_held = self.is_held
-        timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._give_up)
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            nonlocal timer
+            timer = loop.call_soon(self._give_up)  # after what this turn of the loop has brought: it may be over
+
+        timer: asyncio.Handle = loop.call_later(PATIENCE_S, look)
         try:
             result = await waiting
         finally:

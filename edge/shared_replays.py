@@ -17,7 +17,7 @@ from edge.preceding import count_preceding
 from edge.replays import Replays
 from wire.sampling import Sampler
 
-READS_AT_ONCE: Final = 2  # of a shard, on this edge: one without a leader holds up no other; further ones wait in line
+READS_AT_ONCE: Final = 4  # of a shard, on this edge: one without a leader holds up no other; further ones wait in line
 SLACK: Final = 0.05  # by which a replay out of kept pieces may be deeper than allowed: what came since they were read
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
+import edge.joining
+from edge import places
 from edge.channel import PIECE_BYTES
 from edge.channels import OpenVideo
 from edge.joining import Joining, Position
 from edge.messages import Message
-from edge.places import AT_ONCE
+from edge.places import AT_ONCE, Places
 from edge.replays import MAX_DEPTH, Replays
 from edge.shared_replays import SharedReplays
 from tests.edge.recording import RecordingViewer
@@ -21,10 +24,11 @@ from wire.comment import encode_payload
 from wire.sample import author_mark
 from wire.sampling import Sampler
 
-UNMODERATED = SimpleNamespace(hides_any=lambda _: False)
+UNMODERATED = SimpleNamespace(hides_any=lambda _: False, version=lambda _: 0)
 BEFORE = 400  # comments, a thousand a second: nearly all of them are left out of the sample
 READS_AT_MOST = 50  # of the store, before somebody is live
-DEEP = 3_000  # comments
+DEEP = 1_500  # comments
+EARLY = 100  # in the first piece of them
 SMALL_BYTES = 1_000  # what a viewer is written for itself is shorter
 
 
@@ -99,13 +103,16 @@ async def test_one_who_does_not_read_is_brought_back_out_of_memory_piece_by_piec
     assert viewer.told("sync")[0]["complete"] is True
 
 
-async def deep_replays(count: int) -> tuple[Joining, OpenVideo, list[RecordingViewer], Shard]:
+async def deep_replays(
+    count: int, moderation: Any = UNMODERATED, rate: float = 0
+) -> tuple[Joining, OpenVideo, list[RecordingViewer], Shard]:
     """A video whose ring holds nothing of what it has, and viewers who have seen its first comment only."""
     shard = Shard(list(range(1, DEEP)))
     opened = Opened(shard)
     await opened.open()
     replays = Replays(shard, shard, ())  # type: ignore[arg-type]
-    joining = Joining(SharedReplays(replays, lambda: None, is_shared=True), UNMODERATED, MAX_DEPTH)  # type: ignore[arg-type]
+    shared = SharedReplays(replays, lambda: Sampler(rate) if rate else None, is_shared=True)
+    joining = Joining(shared, moderation, MAX_DEPTH)
     return joining, OpenVideo(opened.channel, opened.feed), [RecordingViewer(f"u{n}") for n in range(count)], shard
 
 
@@ -134,3 +141,47 @@ async def test_viewers_who_do_not_read_keep_nobody_from_a_deep_replay():
     async with asyncio.timeout(10):
         await asyncio.gather(*tasks)
     assert all(viewer.numbers == shard.numbers[1:] for viewer in stuck)
+
+
+async def test_what_is_removed_while_viewers_stand_in_line_with_a_piece_is_written_to_none_of_them(monkeypatch):
+    monkeypatch.setattr(edge.joining, "Places", lambda: Places(1))
+    removed: set[int] = set()
+    moderation = SimpleNamespace(
+        version=lambda _: len(removed),
+        hides_any=lambda _: bool(removed),
+        hides=lambda _, message: message.number in removed,
+    )
+    joining, video, _, shard = await deep_replays(0, moderation)
+    read = shard.after
+
+    async def read_slowly(*asked: Any) -> Any:
+        monkeypatch.setattr(shard, "after", read)
+        await asyncio.sleep(0.15)  # one has lost its place by then, and another one has not
+        return await read(*asked)
+
+    monkeypatch.setattr(places, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(shard, "after", read_slowly)
+
+    class Watched(RecordingViewer):
+        def send(self, data: bytes) -> None:
+            super().send(data)
+            if not removed and len(data) > SMALL_BYTES:  # the first of them has its first chunk
+                removed.add(EARLY)
+                video.pieces.clear()
+
+    viewers = [Watched(f"u{n}") for n in range(3)]
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(joining.join(viewer, video, Position(1, given=True)) for viewer in viewers))
+    assert sorted(EARLY in viewer.numbers for viewer in viewers) == [False, False, True]
+    for viewer in viewers:
+        assert [n for n in shard.numbers[1:] if n != EARLY] == [n for n in viewer.numbers if n != EARLY]
+
+
+async def test_of_one_piece_each_gets_what_it_is_shown_whoever_is_written_to_first():
+    for order in (1, -1):
+        joining, video, _, shard = await deep_replays(0, rate=RATE)
+        author, reader = RecordingViewer("u"), RecordingViewer("somebody")
+        for viewer in (author, reader)[::order]:
+            await joining.join(viewer, video, Position(1, given=True))
+        assert author.numbers == shard.numbers[1:], "all are its own"
+        assert 0 < len(reader.numbers) < len(author.numbers), "others are shown a sample"

@@ -85,3 +85,9 @@ async def test_a_place_is_free_again_after_whatever_was_waited_for_has_failed(mo
     assert taken == [0], "it is free once, and not twice"
     until.set()
     await asyncio.gather(*tasks)
+
+
+async def test_one_who_holds_no_place_takes_none_by_waiting():
+    with Places().one() as place:
+        await place.patiently(asyncio.sleep(0))
+        assert not place.is_held

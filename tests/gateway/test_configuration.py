@@ -58,3 +58,12 @@ def test_every_error_of_the_gateway_is_word_for_word_a_problem_of_the_services()
         assert (int(retry_after[1]) if retry_after else None) == (
             10 if status == 429 else DEFAULT_RETRY_AFTER_S.get(status)
         )
+
+
+def test_an_edge_that_has_gone_silent_is_given_up_well_within_ten_seconds_and_a_slow_one_has_time():
+    edges = CONFIGURATION.read_text().partition("\nbackend edges\n")[2].partition("\nbackend ")[0]
+    timeout_s = float(re.search(r"timeout check (\d+)s", edges)[1])
+    interval_s, fall = int(re.search(r"check inter (\d+)ms", edges)[1]) / 1000, int(re.search(r"fall (\d+)", edges)[1])
+    assert fall * (timeout_s + interval_s) <= 8
+    assert timeout_s >= 2, "thousands who come back stand before a check"
+    assert fall >= 3, "two lost packets are no reason to cut everybody off"

@@ -1,6 +1,7 @@
 """Which part a request reaches, and what of it."""
 
 import asyncio
+import statistics
 
 import pytest
 
@@ -42,9 +43,15 @@ async def test_a_video_stays_with_its_edge_and_the_videos_are_spread_over_the_ed
         async with gateway.session.get(f"/comments/{video}/snapshot") as response:
             return (await response.json())["part"]
 
-    first = [await edge_of(video) for video in VIDEOS]
-    assert [await edge_of(video) for video in VIDEOS] == first
-    assert set(first) == {"edge-1", "edge-2"}
+    async def edges_of_all():
+        return [await edge_of(video) for video in VIDEOS]
+
+    # Loads are bounded: while HAProxy still counts a request that is answered already, the next may go elsewhere.
+    rounds = [await edges_of_all() for _ in range(3)]
+    homes = [statistics.mode(edges) for edges in zip(*rounds, strict=True)]
+    moved = sum(edge != home for edges in rounds for edge, home in zip(edges, homes, strict=True))
+    assert moved <= len(VIDEOS) / 10
+    assert set(homes) == {"edge-1", "edge-2"}
 
 
 async def test_when_an_edge_is_away_its_videos_are_served_by_the_other(gateway):

@@ -43,8 +43,8 @@ async def test_a_stream_outlives_every_timeout_as_long_as_it_has_heartbeats(star
 
 
 QUICK_CHECKS = {
-    "timeout check 3s": "timeout check 100ms",
-    "inter 500ms fall 2 rise 1 on": "inter 50ms fall 4 rise 1 on",
+    "timeout check 2s": "timeout check 100ms",
+    "inter 500ms fall 3 rise 1 on": "inter 50ms fall 4 rise 1 on",
 }
 
 
