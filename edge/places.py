@@ -53,16 +53,14 @@ class Place:
         """Await something. A place that is held is left to others if that takes long, and taken again afterwards."""
         was_held = self.is_held
         loop = asyncio.get_running_loop()
-
-        def look() -> None:
-            nonlocal timer
-            timer = loop.call_soon(self._give_up)  # after what this turn of the loop has brought: it may be over
-
-        timer: asyncio.Handle = loop.call_later(PATIENCE_S, look)
+        timers: list[asyncio.Handle] = []
+        # Once more around: what this turn of the loop has brought may end the wait before its timer is looked at.
+        timers.append(loop.call_later(PATIENCE_S, lambda: timers.append(loop.call_soon(self._give_up))))
         try:
             result = await waiting
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
         if was_held and not self.is_held:
             await self.take()
         return result
