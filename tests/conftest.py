@@ -49,14 +49,9 @@ for _name in [name for name in os.environ if name.startswith(PREFIX)]:
 
 # What takes longest begins first, so that no process of the run is left alone with it at the end. It needs xdist's
 # `--no-loadscope-reorder` (Makefile): by itself it begins with the files that have most tests.
-# Two of the first three mostly wait, so that the processors have room for the third.
 _LONGEST_FIRST = (
-    *("tests/load/test_locust.py", "tests/faults/test_short_run.py", "tests/web/test_long_chat.py"),
-    *("tests/web/test_connection.py", "tests/cli/test_end_to_end.py", "tests/cluster/test_up.py"),
-    *("tests/load/test_load.py", "tests/web/test_everyone.py", "tests/edge/test_abuse.py"),
-    *("tests/end_to_end/test_main_path.py", "tests/web/test_catching_up.py", "tests/web/test_smooth.py"),
-    *("tests/edge/test_faults.py", "tests/edge/test_sampled_intake.py", "tests/edge/test_restart.py"),
-    *("tests/web/", "tests/edge/", "tests/end_to_end/", "tests/archive/", "tests/hardening/", "tests/bench/"),
+    *("tests/faults/test_short_run.py", "tests/web/test_long_chat.py", "tests/web/test_catching_up.py"),
+    *("tests/web/", "tests/edge/", "tests/cluster/"),
 )
 
 

@@ -39,15 +39,18 @@ async def test_a_real_chat_sped_up_reaches_every_watcher_over_two_processes(clus
 
 async def test_a_real_chat_reaches_every_watcher_while_an_edge_is_killed(cluster: OwnCluster):
     chat = ("--chat-log", str(chat_log(TWITCH)), "--lines", "400")
-    await until_nobody_watches(cluster)
-    running = asyncio.create_task(run(locust(*chat, *REPLAY), cluster.env))
-    streams = await until_streams(cluster, 40)
-    os.kill(max(streams, key=lambda pid: streams[pid]), signal.SIGKILL)
-    status, output = await running
-    assert status == 0, output
-    assert GOOD in output
-    assert owed(output) > 40 * 400 * 0.9  # a watcher may begin after the first of them
-    assert "stream lost" in output
+    for _ in range(3):
+        await until_nobody_watches(cluster)
+        running = asyncio.create_task(run(locust(*chat, *REPLAY), cluster.env))
+        streams = await until_streams(cluster, 40)
+        os.kill(max(streams, key=lambda pid: streams[pid]), signal.SIGKILL)
+        status, output = await running
+        assert status == 0, output
+        assert GOOD in output
+        assert owed(output) > 40 * 400 * 0.9  # a watcher may begin after the first of them
+        if "stream lost" in output:
+            return
+    pytest.fail("the edge was killed three times when all had been watched already")
 
 
 async def until_streams(cluster: OwnCluster, count: int) -> dict[int, int]:

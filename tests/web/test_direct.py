@@ -76,12 +76,14 @@ async def owner(cluster, video):
     edges = cluster.describe()["edges"]
     async with aiohttp.ClientSession() as session, asyncio.timeout(20):
         while True:
-            first, *others = [await location(session, cluster, edge, video) for edge in edges]
-            host = first.partition("/comments/")[0]
-            second = [await location(session, cluster, edge, video, avoid=host) for edge in edges]
-            if all(url == first for url in others) and all(url.startswith("http") for url in (first, *second)):
-                break
+            with contextlib.suppress(aiohttp.ClientConnectionError):  # one that was ended is started again
+                first, *others = [await location(session, cluster, edge, video) for edge in edges]
+                host = first.partition("/comments/")[0]
+                second = [await location(session, cluster, edge, video, avoid=host) for edge in edges]
+                if all(url == first for url in others) and all(url.startswith("http") for url in (first, *second)):
+                    break
             await asyncio.sleep(0.1)
+            edges = cluster.describe()["edges"]
     (pid,) = [edge["pid"] for edge in edges if is_at(edge["pid"], first)]
     return first, pid
 

@@ -117,9 +117,14 @@ async def test_it_works_by_keyboard_alone(open_page, post):
     await keys.press("Shift+Tab")
     assert await focused(ada.page) == "scroller"
     assert await ada.run("getComputedStyle(scroller).outlineStyle") == "solid", "one sees where one is"
-    await keys.press("Home")
-    await expect(ada.page.locator(NEWER)).to_be_visible()
-    await keys.press("Tab")
+    async with asyncio.timeout(20):
+        while True:
+            await keys.press("Home")
+            await expect(ada.page.locator(NEWER)).to_be_visible()
+            await keys.press("Tab")
+            if await focused(ada.page) != "actions":
+                break
+            await keys.press("Shift+Tab")  # the page has not seen yet that this row is out of view
     assert await focused(ada.page) == "newer"
     await keys.press("Enter")
     await expect(ada.page.locator(NEWER)).to_be_hidden()
