@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     web_dir: Path | None = Field(None, description="folder of the page that history serves; none: no page")
     status_page: bool = Field(False, description="the operator's page at /status; `up` switches it on")
     cluster_file: Path | None = Field(None, description="cluster.json: which parts the operator's page asks")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is told, and all above it")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="and all above it")
     trace_dir: Path | None = Field(None, description="folder for traces of comments; none: nothing is traced")
     trace_share: float = Field(0, ge=0, le=1, description="share of comments traced beside those whose client asks so")
 
