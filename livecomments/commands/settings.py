@@ -19,7 +19,7 @@ _HIDDEN: Final = r"\1\2***"
 @click.command()
 @click.option("--set", "only_set", is_flag=True, help="Only those that the environment sets.")
 def settings(*, only_set: bool) -> None:
-    """List every setting: its name, its value now (and its default, where it is set), and what it does.
+    """List every setting: its name, its value now, its default, and what it does.
 
     Settings are environment variables. An unknown name with the prefix LIVECOMMENTS_ is refused by every command, so
     that a misspelt limit is noticed. Secrets are never shown: they stand in files, and only the files' names are.
