@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 AT_ONCE: Final = 16  # a chunk each in one turn of the event loop: below a millisecond
-PATIENCE_S: Final = 0.005  # longer than a reader takes that keeps up; then somebody else has its place
+PATIENCE_S: Final = 0.02  # longer than a reader takes that keeps up; then somebody else has its place
 
 _Result = TypeVar("_Result")
 

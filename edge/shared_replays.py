@@ -17,7 +17,7 @@ from edge.preceding import count_preceding
 from edge.replays import Replays
 from wire.sampling import Sampler
 
-READS_AT_ONCE: Final = 4  # of a shard, on this edge: one without a leader holds up no other; further ones wait in line
+READS_AT_ONCE: Final = 2  # of a shard, on this edge: one without a leader holds up no other; further ones wait in line
 SLACK: Final = 0.05  # by which a replay out of kept pieces may be deeper than allowed: what came since they were read
 
 
@@ -33,8 +33,7 @@ class SharedReplays:
 
     async def newest(self, shard: int, video: str) -> int:
         """Return a number above which nothing of a video was stored before now. Raises `StoreError`."""
-        async with self._slots[shard]:
-            return await self._replays.newest(shard, video)
+        return await self._replays.newest(shard, video)
 
     async def pieces(self, video: OpenVideo, after: int, upto: int, limit: int) -> AsyncGenerator[Piece, None]:
         """Yield a video's messages with `after` < number <= `upto`, as `Replays.parts` does. Raises `StoreError`."""
