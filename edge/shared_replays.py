@@ -18,6 +18,7 @@ from edge.replays import Replays
 from wire.sampling import Sampler
 
 READS_AT_ONCE: Final = 2  # of a shard, on this edge: one without a leader holds up no other; further ones wait in line
+QUESTIONS_AT_ONCE: Final = 16  # for newest numbers, on this edge: none waits for those who read
 SLACK: Final = 0.05  # by which a replay out of kept pieces may be deeper than allowed: what came since they were read
 
 
@@ -30,10 +31,12 @@ class SharedReplays:
         self._make_sampler = make_sampler
         self._is_shared = is_shared
         self._slots: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(READS_AT_ONCE))
+        self._questions = asyncio.Semaphore(QUESTIONS_AT_ONCE)
 
     async def newest(self, shard: int, video: str) -> int:
         """Return a number above which nothing of a video was stored before now. Raises `StoreError`."""
-        return await self._replays.newest(shard, video)
+        async with self._questions:
+            return await self._replays.newest(shard, video)
 
     async def pieces(self, video: OpenVideo, after: int, upto: int, limit: int) -> AsyncGenerator[Piece, None]:
         """Yield a video's messages with `after` < number <= `upto`, as `Replays.parts` does. Raises `StoreError`."""
